@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 from pydantic.alias_generators import to_camel
@@ -33,6 +33,14 @@ def check_id(value: str, what: str = "track id") -> str:
             f"A {what} is 1 to 64 characters of A-Z, a-z, 0-9, '_' and '-'.", code="invalid_id"
         )
     return value
+
+
+def check_format(value: str) -> StemFormat:
+    """Return `value` where it is a format that stems can be written in, else raise `InvalidInputError`."""
+    formats = get_args(StemFormat)
+    if value not in formats:
+        raise InvalidInputError(f"Stems are written as one of {', '.join(formats)}; not as {value!r}.", code="bad_format")
+    return cast("StemFormat", value)
 
 
 def utc_now() -> datetime:

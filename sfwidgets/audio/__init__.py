@@ -1,0 +1,26 @@
+"""Audio as streams of blocks: look into files, decode, resample, encode, and draw their peaks.
+
+A block is an array of shape (channels, frames), float32, full scale at ±1. Nothing here ever holds a whole file.
+"""
+
+from sfwidgets.audio.content import content_hash, copy_hashed
+from sfwidgets.audio.decode import decode
+from sfwidgets.audio.encode import Encoder
+from sfwidgets.audio.peaks import Peaks, PeakWriter, read_peaks
+from sfwidgets.audio.probe import probe, stream_count
+from sfwidgets.audio.resample import resample
+from sfwidgets.audio.transcode import transcode
+
+__all__ = [
+    "Encoder",
+    "PeakWriter",
+    "Peaks",
+    "content_hash",
+    "copy_hashed",
+    "decode",
+    "probe",
+    "read_peaks",
+    "resample",
+    "stream_count",
+    "transcode",
+]

@@ -1,0 +1,208 @@
+"""The pipeline notebook over files: papermill, one executed notebook and one report a track, and a summary."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from sfwidgets.errors import InvalidInputError, SoundForgeError
+
+log = logging.getLogger(__name__)
+
+RESULT = "result.json"
+"""Written last, so that a track's folder which holds it is complete."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the summary."""
+
+    input: str
+    folder: str
+    ok: bool
+    model: str = ""
+    duration: float | None = None
+    bpm: int | None = None
+    key: str | None = None
+    loudness: float | None = None
+    seconds: float | None = None
+    error: str = ""
+
+
+def pipeline_notebook() -> Path:
+    """Return the pipeline notebook: the checkout's, or the one in the installed package."""
+    here = Path(__file__).parent
+    for candidate in (here.parent / "notebooks" / "pipeline.ipynb", here / "notebooks" / "pipeline.ipynb"):
+        if candidate.exists():
+            return candidate
+    raise SoundForgeError("The pipeline notebook is not part of this installation. Install the package again.")
+
+
+def run_batch(
+    files: list[Path],
+    out: Path,
+    *,
+    parameters: dict[str, Any],
+    library: Path | None = None,
+    say: Callable[[str], None] = lambda _line: None,
+) -> list[Row]:
+    """Run the pipeline over files; a track that was finished with the same parameters before is not run again.
+
+    A file that fails becomes a row with its sentence, and the others go on. Writes `summary.csv` in `out`.
+    """
+    if out.exists() and not out.is_dir():
+        raise InvalidInputError(f"{out} is a file, not a folder. Choose another place with --out.")
+    out.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for number, file in enumerate(files, 1):
+        say(f"[{number}/{len(files)}] {file.name}")
+        rows.append(_run_one(file, out, parameters, library, say))
+        _summarise(rows, out)
+    return rows
+
+
+def run_pipeline(audio: Path, out: Path, *, parameters: dict[str, Any], library: Path | None = None) -> dict[str, Any]:
+    """Run the pipeline notebook on one file; returns what it found.
+
+    Leaves in `out`: `stems/`, `analysis.json`, `notebook.ipynb` (executed), `report.html`, and at last `result.json`.
+    Raises `SoundForgeError` with the sentence of what failed in the notebook.
+    """
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    from sfwidgets import audio as audio_files
+
+    audio_files.probe(audio)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / RESULT).unlink(missing_ok=True)
+    given = {
+        "audio": str(audio.absolute()), "out": str(out.absolute()),
+        "library": None if library is None else str(library.absolute()), **parameters,
+    }  # fmt: skip
+    executed = out / "notebook.ipynb"
+    try:
+        with _progress(library):
+            papermill.execute_notebook(
+                pipeline_notebook(), executed, parameters=given, progress_bar=False, log_output=False, cwd=str(out)
+            )
+    except PapermillExecutionError as error:
+        raise SoundForgeError(
+            f"{error.evalue or error.ename} The notebook {executed} shows where.", code="pipeline_failed"
+        ) from None
+    _write_report(executed, out / "report.html")
+    measured = json.loads((out / "pipeline.json").read_text())
+    (out / "pipeline.json").unlink()
+    result = {"fingerprint": _fingerprint(audio, parameters), **measured}
+    _write(out / RESULT, json.dumps(result, indent=2, ensure_ascii=False))
+    return result
+
+
+def _run_one(
+    file: Path, out: Path, parameters: dict[str, Any], library: Path | None, say: Callable[[str], None]
+) -> Row:
+    folder = out / _folder_name(file)
+    try:
+        result = _finished(file, folder, parameters)
+        if result is not None:
+            say("  finished before")
+        else:
+            result = run_pipeline(file, folder, parameters=parameters, library=library)
+    except SoundForgeError as error:
+        say(f"  {error.message}")
+        return Row(input=str(file), folder=folder.name, ok=False, error=error.message)
+    analysis = result["analysis"]
+    return Row(
+        input=str(file), folder=folder.name, ok=True, model=result["model"], seconds=result["seconds"],
+        **{name: analysis[name] for name in ("duration", "bpm", "key", "loudness")},
+    )  # fmt: skip
+
+
+def _folder_name(file: Path) -> str:
+    """Return a name that two files of the same name in different folders do not share."""
+    return f"{file.stem}-{hashlib.sha256(str(file.absolute()).encode()).hexdigest()[:6]}"
+
+
+def _finished(file: Path, folder: Path, parameters: dict[str, Any]) -> dict[str, Any] | None:
+    try:
+        result: dict[str, Any] = json.loads((folder / RESULT).read_text())
+    except (OSError, json.JSONDecodeError):
+        return None
+    return result if file.is_file() and result.get("fingerprint") == _fingerprint(file, parameters) else None
+
+
+def _fingerprint(file: Path, parameters: dict[str, Any]) -> str:
+    from sfwidgets import audio as audio_files
+
+    said = json.dumps([audio_files.content_hash(file), parameters], sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def _write_report(notebook: Path, target: Path) -> None:
+    from nbconvert import HTMLExporter
+
+    # Nothing is fetched from outside: the report has no formulas, and no widgets that need require.js.
+    exporter = HTMLExporter(
+        exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True, embed_images=True,
+        mathjax_url="", require_js_url="", mermaid_js_url="",
+    )  # fmt: skip
+    page, _resources = exporter.from_filename(str(notebook))
+    _write(target, page)
+
+
+def _summarise(rows: list[Row], out: Path) -> None:
+    temporary = out / ".summary.csv.part"
+    with temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Row)])
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in rows)
+    temporary.replace(out / "summary.csv")
+
+
+def _write(target: Path, text: str) -> None:
+    temporary = target.with_name(f".{target.name}.part")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(target)
+
+
+@contextmanager
+def _progress(library: Path | None) -> Iterator[None]:
+    """Show, on a terminal, how far the jobs are that the notebook asks for."""
+    import sys
+
+    from tqdm import tqdm
+
+    from sfwidgets.workbench import Workbench
+
+    over = threading.Event()
+    began = time.time()
+    layout = "  {desc:<24}{percentage:3.0f}% |{bar}| {elapsed}"
+
+    def show() -> None:
+        with Workbench(library) as wb, tqdm(total=100, bar_format=layout, file=sys.stderr) as bar:
+            while not over.wait(0.25):
+                for handle in wb.jobs(limit=1):
+                    job = handle.value
+                    if job.created_at.timestamp() >= began:
+                        bar.set_description_str(job.stage or f"{job.kind} {job.status}", refresh=False)
+                        bar.n = job.progress
+                        bar.refresh()
+            bar.set_description_str("Done", refresh=False)
+            bar.n = 100
+            bar.refresh()
+
+    thread = threading.Thread(target=show, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

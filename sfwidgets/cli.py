@@ -1,0 +1,268 @@
+"""The command `soundforge`: the façade from a shell.
+
+Exit codes: 0 done, 1 a job failed, 2 wrong usage or input. With `--json`, standard output holds one JSON document and
+nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sfwidgets import __version__
+from sfwidgets.errors import JobCancelledError, JobFailedError, SoundForgeError
+
+app = typer.Typer(
+    name="soundforge", help="Split songs into stems and analyse them.", no_args_is_help=True,
+    pretty_exceptions_enable=False, add_completion=False,
+)  # fmt: skip
+
+DONE, FAILED, WRONG = 0, 1, 2
+
+Audio = Annotated[list[Path], typer.Argument(help="Audio files.", metavar="AUDIO…", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else, on standard output.")]
+Library = Annotated[
+    Path | None, typer.Option(help="The folder to keep everything in (AUDIO_DATA_PATH).", show_default=False)
+]
+
+
+def main() -> None:
+    """Run the command; an error of ours ends it with its sentence, not with a trace."""
+    try:
+        app()
+    except SoundForgeError as error:
+        typer.echo(f"soundforge: {error.message}", err=True)
+        raise SystemExit(_exit_code(error)) from None
+    except KeyboardInterrupt:
+        typer.echo("soundforge: stopped. What was asked for goes on; ask again to see it.", err=True)
+        raise SystemExit(130) from None
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"soundforge {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    del version
+
+
+@app.command()
+def separate(
+    audio: Audio,
+    out: Annotated[Path, typer.Option(help="Where the stems go: one folder a track.")] = Path("separated"),
+    model: Annotated[str, typer.Option(help="A model's name (see `soundforge models`), or auto.")] = "auto",
+    stems: Annotated[str | None, typer.Option(help="Only these stems: vocals,drums", show_default=False)] = None,
+    two_stems: Annotated[
+        str | None, typer.Option(help="Only this stem and the rest without it: vocals", show_default=False)
+    ] = None,
+    format: Annotated[str, typer.Option(help="flac, wav, mp3 or ogg.")] = "flac",
+    overlap: Annotated[float, typer.Option(help="Overlap of the segments, 0 to 1.")] = 0.25,
+    shifts: Annotated[int, typer.Option(help="Average over this many random shifts.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seeds the shifts.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
+    as_json: AsJson = False,
+    library: Library = None,
+) -> None:
+    """Split songs into stems."""
+    from sfwidgets.models import check_format
+
+    wanted = check_format(format)
+    options = {
+        "stems": stems, "two_stems": two_stems, "overlap": overlap, "shifts": shifts, "seed": seed, "device": device,
+        "precision": precision,
+    }  # fmt: skip
+    with _workbench(library) as wb:
+        folders = _folders(audio, out)
+        asked = [_ask(path, lambda p: _separate(wb, p, model, options)) for path in audio]
+
+        def finish(index: int, handle: Any) -> dict[str, Any]:
+            handle.wait()
+            track = wb.track(handle.value.track_id)
+            stem_set = next(s for s in wb.stem_sets(track) if s.id == handle.result["stemSet"])
+            files = wb.export(track, folders[index], format=wanted, stem_set=stem_set)
+            for notice in stem_set.notices:
+                typer.echo(f"{audio[index].name}: {notice}", err=True)
+            _say(as_json, f"{audio[index].name}: {len(files)} stems by {stem_set.model} in {folders[index]}")
+            return {
+                "trackId": track.id, "jobId": handle.id, "model": stem_set.model, "precision": stem_set.precision,
+                "seconds": stem_set.seconds,
+                "stems": [{"type": s.type, "path": str(files[Path(s.name).stem])} for s in stem_set.stems],
+            }  # fmt: skip
+
+        _report(audio, asked, finish, as_json)
+
+
+@app.command()
+def analyze(audio: Audio, as_json: AsJson = False, library: Library = None) -> None:
+    """Measure songs: duration, tempo, key, loudness, spectrum."""
+    with _workbench(library) as wb:
+        asked = [_ask(path, lambda p: wb.analyze(wb.add(p))) for path in audio]
+
+        def finish(index: int, handle: Any) -> dict[str, Any]:
+            analysis = wb.analysis(handle.wait().value.track_id)
+            tempo = "no steady tempo" if analysis.tempo is None else f"{analysis.tempo:.1f} BPM"
+            loudness = "silent" if analysis.loudness is None else f"{analysis.loudness:.1f} LUFS"
+            _say(as_json, f"{audio[index].name}: {analysis.duration:.1f} s, {tempo}, {analysis.key or 'no key'}, {loudness}")
+            return analysis.to_json()
+
+        _report(audio, asked, finish, as_json)
+
+
+@app.command()
+def batch(
+    files: Annotated[list[Path], typer.Argument(help="Audio files.", metavar="FILES…", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Where everything goes: one folder a track, and a summary.")],
+    model: Annotated[str, typer.Option(help="A model's name, or auto.")] = "auto",
+    format: Annotated[str, typer.Option(help="flac, wav, mp3 or ogg.")] = "flac",
+    library: Library = None,
+) -> None:
+    """Run the pipeline notebook over many songs; run again, it goes on where it stopped."""
+    from sfwidgets.batch import run_batch
+    from sfwidgets.models import check_format
+
+    parameters = {"model": model, "format": check_format(format)}
+    rows = run_batch(files, out, parameters=parameters, library=library, say=lambda line: typer.echo(line, err=True))
+    typer.echo(f"{sum(r.ok for r in rows)} of {len(rows)} done; the summary is {out / 'summary.csv'}")
+    if not all(row.ok for row in rows):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def models(as_json: AsJson = False) -> None:
+    """List the separation models."""
+    from sfwidgets import separation
+    from sfwidgets.settings import Settings
+
+    known = separation.catalogue(Settings())
+    if as_json:
+        _print_json([model.to_json() for model in known])
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("Model", "Installed", "Stems", "Size", "Weights' licence", "What it is", box=None, pad_edge=False)
+    for model in known:
+        size = "–" if model.size is None else f"{model.size / 1e6:.0f} MB"
+        name = f"{model.id} (auto)" if model.is_default else model.id
+        stems = ", ".join(model.sources)
+        table.add_row(name, "yes" if model.installed else "no", stems, size, model.weights_license, model.description)
+    Console().print(table)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say what works on this machine, and what is missing."""
+    from sfwidgets.doctor import examine
+    from sfwidgets.settings import Settings
+
+    findings = examine(Settings())
+    if as_json:
+        _print_json([finding.to_json() for finding in findings])
+        return
+    for finding in findings:
+        typer.echo(f"{finding.mark} {finding.part:<12} {finding.sentence}")
+
+
+@app.command()
+def stop(library: Library = None) -> None:
+    """Stop the library's workers; jobs that run go on when they are next started."""
+    from sfwidgets.jobs import stop_cluster
+
+    stopped = stop_cluster(_settings(library))
+    typer.echo("The workers are stopped." if stopped else "No workers were running.")
+
+
+def _settings(library: Path | None) -> Any:
+    from sfwidgets.settings import Settings
+
+    settings = Settings()
+    return settings if library is None else settings.model_copy(update={"library": library.expanduser().absolute()})
+
+
+@contextmanager
+def _workbench(library: Path | None) -> Iterator[Any]:
+    from sfwidgets.workbench import Workbench
+
+    with Workbench(settings=_settings(library)) as wb:
+        yield wb
+
+
+def _separate(wb: Any, path: Path, model: str, options: dict[str, Any]) -> Any:
+    wb.check_separation(model, **options)
+    return wb.separate(wb.add(path), model, **options)
+
+
+def _ask(path: Path, submit: Callable[[Path], Any]) -> Any:
+    try:
+        return submit(path)
+    except SoundForgeError as error:
+        return error
+
+
+def _report(
+    paths: list[Path], asked: list[Any], finish: Callable[[int, Any], dict[str, Any]], as_json: bool
+) -> None:
+    answers: list[dict[str, Any]] = []
+    codes = {DONE}
+    for index, (path, handle) in enumerate(zip(paths, asked, strict=True)):
+        try:
+            if isinstance(handle, SoundForgeError):
+                raise handle
+            answers.append(finish(index, handle))
+        except SoundForgeError as error:
+            typer.echo(f"{path}: {error.message}", err=True)
+            codes.add(_exit_code(error))
+            answers.append({"input": str(path), **error.to_dict()})
+    if as_json:
+        _print_json(answers[0] if len(answers) == 1 else answers)
+    if codes != {DONE}:
+        raise typer.Exit(FAILED if FAILED in codes else WRONG)
+
+
+def _exit_code(error: SoundForgeError) -> int:
+    """Return 1 where a job failed or a part is missing, 2 where what was given is wrong."""
+    if isinstance(error, JobFailedError | JobCancelledError):
+        return FAILED
+    return WRONG if error.status < 500 else FAILED
+
+
+def _folders(paths: list[Path], out: Path) -> list[Path]:
+    """Return a folder for each input, named after the file; a second file of the same name gets a number."""
+    taken: set[str] = set()
+    folders = []
+    for path in paths:
+        name, number = path.stem or "track", 1
+        while name in taken:
+            number += 1
+            name = f"{path.stem}-{number}"
+        taken.add(name)
+        folders.append(out / name)
+    return folders
+
+
+def _say(as_json: bool, line: str) -> None:
+    if not as_json:
+        typer.echo(line)
+
+
+def _print_json(document: Any) -> None:
+    json.dump(document, sys.stdout, ensure_ascii=False, indent=2, allow_nan=False)
+    sys.stdout.write("\n")
+
+
+if __name__ == "__main__":
+    main()

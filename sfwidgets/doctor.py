@@ -1,0 +1,140 @@
+"""What works on this machine, and what is missing."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import Literal
+
+from sfwidgets.models import Value
+from sfwidgets.settings import Settings
+
+MARKS = {"ok": "✓", "off": "·", "missing": "✗"}
+
+
+class Finding(Value):
+    """One thing that was looked at."""
+
+    part: str
+    state: Literal["ok", "off", "missing"]
+    """`off`: not configured, and not needed. `missing`: configured or needed, and not there."""
+    sentence: str
+
+    @property
+    def mark(self) -> str:
+        """A sign for a terminal."""
+        return MARKS[self.state]
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Look at everything that the program can use; never raises for what it finds."""
+    return [
+        Finding(part="python", state="ok", sentence=f"Python {platform.python_version()} on {platform.machine()}"),
+        _library(settings),
+        *_models(settings),
+        _processor(settings),
+        _gpu(),
+        _ffmpeg(),
+        _database(settings),
+        _cluster(settings),
+        _named("redis", "REDIS_URL", "events travel over the cluster; Redis is not used yet"),
+        _named("spotify", "SPOTIFY_CLIENT_ID", "Spotify is not used yet"),
+        _spotdl(),
+    ]
+
+
+def _library(settings: Settings) -> Finding:
+    folder = settings.library
+    while not folder.exists():
+        folder = folder.parent
+    if not os.access(folder, os.W_OK):
+        return Finding(part="library", state="missing", sentence=f"{folder} can't be written to. Set AUDIO_DATA_PATH.")
+    free = shutil.disk_usage(folder).free
+    state: Literal["ok", "missing"] = "ok" if free > 1e9 else "missing"
+    return Finding(part="library", state=state, sentence=f"{settings.library}, {free / 1e9:.1f} GB free")
+
+
+def _models(settings: Settings) -> Iterator[Finding]:
+    from sfwidgets import separation
+
+    known = separation.catalogue(settings)
+    installed = [model.id for model in known if model.installed]
+    fetchable = [model.id for model in known if not model.installed]
+    yield Finding(
+        part="models", state="ok" if installed else "missing", sentence=f"installed: {', '.join(installed) or 'none'}"
+    )
+    if fetchable:
+        how = "the hub is off (SOUNDFORGE_OFFLINE)" if settings.offline else "fetched when first asked for"
+        yield Finding(part="", state="off", sentence=f"not installed: {', '.join(fetchable)} ({how})")
+
+
+def _processor(settings: Settings) -> Finding:
+    from sfwidgets.separation.precision import choose_precision
+
+    chosen = choose_precision(settings.precision, "cpu")
+    return Finding(part="cpu", state="ok", sentence=f"{os.cpu_count()} cores, computing in {chosen}")
+
+
+def _gpu() -> Finding:
+    if shutil.which("nvidia-smi") is None:
+        return Finding(part="gpu", state="off", sentence="no NVIDIA GPU was found; the CPU does the work")
+    import torch
+
+    if not torch.cuda.is_available():
+        return Finding(
+            part="gpu", state="missing", sentence=f"there is a GPU, but torch {torch.__version__} can't use it; "
+            "install a CUDA build of torch",
+        )  # fmt: skip
+    return Finding(part="gpu", state="ok", sentence=torch.cuda.get_device_name())
+
+
+def _ffmpeg() -> Finding:
+    import av
+
+    return Finding(part="ffmpeg", state="ok", sentence=f"built into PyAV {av.__version__}; no ffmpeg program is needed")
+
+
+def _database(settings: Settings) -> Finding:
+    from sqlalchemy import text
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from sfwidgets.library.database import Database
+
+    name = make_url(settings.sqlalchemy_url).render_as_string(hide_password=True)
+    if settings.database_url is None and not (settings.library / "soundforge.db").exists():
+        return Finding(part="database", state="ok", sentence=f"{name} (made when first needed)")
+    try:
+        database = Database(settings)
+        with database.read() as connection:
+            connection.execute(text("SELECT 1"))
+        database.close()
+    except (SQLAlchemyError, ImportError) as error:
+        return Finding(part="database", state="missing", sentence=f"{name}: {type(error).__name__}. Check DATABASE_URL.")
+    return Finding(part="database", state="ok", sentence=name)
+
+
+def _cluster(settings: Settings) -> Finding:
+    if settings.dask_scheduler is None:
+        return Finding(part="workers", state="ok", sentence="on this machine, started when first needed")
+    from sfwidgets.errors import UnavailableError
+    from sfwidgets.jobs.cluster import connect
+
+    try:
+        connect(settings).close()
+    except UnavailableError as error:
+        return Finding(part="workers", state="missing", sentence=error.message)
+    return Finding(part="workers", state="ok", sentence=f"the Dask cluster at {settings.dask_scheduler}")
+
+
+def _named(part: str, variable: str, otherwise: str) -> Finding:
+    found = variable in os.environ
+    return Finding(part=part, state="off", sentence=f"{variable} is set, but " * found + otherwise)
+
+
+def _spotdl() -> Finding:
+    there = shutil.which("spotdl") is not None or find_spec("spotdl") is not None
+    return Finding(part="spotdl", state="off", sentence=("installed; " if there else "not installed; ") + "not used yet")

@@ -1,0 +1,220 @@
+"""The library's Dask cluster: found by the address file in the library, started by whoever needs it first.
+
+The cluster is a process of its own (`sfwidgets.jobs.daemon`), so that no kernel, server or command takes the work down
+with it. Its address and its TLS keys lie in `run/cluster.json`, readable by the library's owner alone: who can read that
+file owns the library anyway. With `DASK_SCHEDULER` set, nothing is started.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+
+from sfwidgets.errors import UnavailableError
+from sfwidgets.settings import Settings
+
+if TYPE_CHECKING:
+    from distributed import Client, Security
+
+log = logging.getLogger(__name__)
+
+HEAVY = "separation"
+LIGHT = "light"
+START_SECONDS = 60.0
+
+DASK_CONFIG: dict[str, Any] = {
+    # Dask blames a dying worker's tasks for its death; only the table of jobs counts attempts.
+    "distributed.scheduler.allowed-failures": 1_000_000,
+    # An idle cluster costs 4 % of a core with these, 14 % without (measured, see design.md).
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.system-monitor.gil.enabled": False,
+    "distributed.admin.system-monitor.interval": "2s",
+    "distributed.admin.low-level-log-length": 1000,
+    "distributed.comm.timeouts.connect": "10s",
+    # No dashboard, and no unauthenticated HTTP route of any other kind.
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+}
+
+
+def run_folder(settings: Settings) -> Path:
+    """Return the folder of the cluster's address, locks and log."""
+    folder = settings.library / "run"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
+def address_file(settings: Settings) -> Path:
+    """Return the file that says where the library's cluster is."""
+    return run_folder(settings) / "cluster.json"
+
+
+def security(pem: dict[str, str]) -> Security:
+    """Return Dask's security of a cluster whose one key pair is `pem`."""
+    from distributed import Security
+
+    return Security(
+        require_encryption=True,
+        tls_ca_file=pem["certificate"],
+        **{
+            f"tls_{role}_{part}": pem[name]
+            for role in ("client", "scheduler", "worker")
+            for part, name in (("cert", "certificate"), ("key", "key"))
+        },
+    )
+
+
+def connect(settings: Settings) -> Client:
+    """Return a client of the cluster that does this library's work, which is started if it is not there.
+
+    Raises `UnavailableError` where it can't be reached, or its workers can't do this library's work.
+    """
+    import dask
+
+    dask.config.set(DASK_CONFIG)
+    if settings.dask_scheduler is not None:
+        return _connect_remote(settings, settings.dask_scheduler)
+    client = _connect_known(settings)
+    if client is not None:
+        return client
+    with FileLock(run_folder(settings) / "start.lock", timeout=2 * START_SECONDS):
+        client = _connect_known(settings)
+        return client if client is not None else _start(settings)
+
+
+def _client(address: str, *, security: Security | None = None, timeout: float = 10.0) -> Client:
+    from distributed import Client
+
+    return Client(
+        address, security=security, timeout=timeout, set_as_default=False, name="soundforge", heartbeat_interval="5s"
+    )
+
+
+def _connect_known(settings: Settings) -> Client | None:
+    try:
+        known = json.loads(address_file(settings).read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+    if not _alive(known):
+        return None
+    try:
+        return _client(known["address"], security=security(known["tls"]))
+    except (OSError, TimeoutError) as error:
+        log.info("The library's cluster at %s did not answer: %s", known["address"], error)
+        return None
+
+
+def _alive(known: dict[str, Any]) -> bool:
+    import psutil
+
+    try:
+        process = psutil.Process(known["pid"])
+        return process.create_time() == known["started"] and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _start(settings: Settings) -> Client:
+    folder = run_folder(settings)
+    address_file(settings).unlink(missing_ok=True)
+    environment = {**os.environ, "AUDIO_DATA_PATH": str(settings.library), **ALLOCATOR}
+    if settings.database_url is not None:
+        environment["DATABASE_URL"] = settings.database_url.get_secret_value()
+    environment["SOUNDFORGE_IDLE_MINUTES"] = str(settings.idle_minutes)
+    log_file = folder / "cluster.log"
+    with log_file.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sfwidgets.jobs.daemon"],
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, start_new_session=True,
+            cwd=settings.library,
+        )  # fmt: skip
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        client = _connect_known(settings)
+        if client is not None:
+            return client
+        if process.poll() is not None:
+            break
+        time.sleep(0.05)
+    raise UnavailableError(f"The library's workers could not be started; {log_file} says why.", code="no_cluster")
+
+
+ALLOCATOR = {
+    # A segment of Demucs allocates and frees hundreds of MB in large pieces. By default glibc gives each back to the
+    # system at once, and 18 million page faults later a third of the time has gone (measured, see design.md).
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(4 << 30),
+    "MALLOC_TOP_PAD_": str(64 << 20),
+}
+
+
+def machine_id() -> str:
+    """Return what tells this machine, since its last start, from others."""
+    import socket
+
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    return f"{socket.gethostname()}-{boot.read_text().strip() if boot.exists() else ''}"
+
+
+def _connect_remote(settings: Settings, address: str) -> Client:
+    try:
+        client = _client(address)
+    except (OSError, TimeoutError) as error:
+        raise UnavailableError(
+            f"No Dask scheduler answers at DASK_SCHEDULER={address} ({error}). Start it, or unset DASK_SCHEDULER to use "
+            "this machine.",
+            code="no_cluster",
+        ) from None
+    try:
+        _check_workers(client, settings)
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+def _check_workers(client: Client, settings: Settings) -> None:
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    offered = {name for worker in workers for name in worker["resources"]}
+    missing = [name for name in (HEAVY, LIGHT) if name not in offered]
+    if missing:
+        raise UnavailableError(
+            f"No worker of the Dask cluster offers the resource {' or '.join(missing)!r}, so such jobs would wait for "
+            f"ever. Start one with `dask worker … --resources {missing[0]}=1`.",
+            code="no_worker",
+        )
+    elsewhere = {where for where in client.run(machine_id).values() if where != machine_id()}
+    if elsewhere and settings.sqlalchemy_url.startswith("sqlite"):
+        raise UnavailableError(
+            "Some Dask workers run on other machines, which can't share a SQLite file. Set DATABASE_URL to a PostgreSQL "
+            "database that all of them reach.",
+            code="no_shared_database",
+        )
+
+
+def stop_cluster(settings: Settings) -> bool:
+    """Stop the library's own cluster, as at a shutdown of the machine; returns whether there was one."""
+    import psutil
+
+    try:
+        known = json.loads(address_file(settings).read_text())
+        if not _alive(known):
+            return False
+        process = psutil.Process(known["pid"])
+        process.terminate()
+        process.wait(timeout=30)
+    except (FileNotFoundError, json.JSONDecodeError, psutil.NoSuchProcess):
+        return False
+    except psutil.TimeoutExpired:
+        process.kill()
+    return True

@@ -1,0 +1,144 @@
+"""The process that owns the library's cluster: a scheduler, one heavy worker, and one for light work.
+
+Started by `sfwidgets.jobs.cluster`; gone after ten idle minutes, or when told to stop. One a library: it holds a lock
+for as long as it lives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import secrets
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from sfwidgets.jobs.cluster import DASK_CONFIG, HEAVY, LIGHT, address_file, run_folder, security
+from sfwidgets.settings import Settings
+
+log = logging.getLogger("sfwidgets.daemon")
+
+CHECK_SECONDS = 2.0
+
+
+def main() -> int:
+    """Run the cluster until it is idle for long enough, or until SIGTERM."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    settings = Settings()
+    lock = FileLock(run_folder(settings) / "daemon.lock")
+    try:
+        lock.acquire(timeout=20)
+    except Timeout:
+        log.error("Another cluster holds this library and does not answer. Stop it: `soundforge stop`.")
+        return 1
+    with lock:
+        asyncio.run(_serve(settings))
+    return 0
+
+
+async def _serve(settings: Settings) -> None:
+    import dask
+
+    dask.config.set(DASK_CONFIG)
+    from distributed import Nanny, Scheduler, SpecCluster
+
+    pem = _key_pair()
+    no_dashboard = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
+    options = {
+        "security": security(pem), "memory_limit": 0, "silence_logs": False, **no_dashboard,
+        "preload": ["sfwidgets.jobs.preload"], "local_directory": str(run_folder(settings) / "dask"),
+        "protocol": "tls", "host": "127.0.0.1",
+    }  # fmt: skip
+    cores = os.cpu_count() or 1
+    workers = {
+        HEAVY: {"cls": Nanny, "options": {**options, "nthreads": 1, "resources": {HEAVY: 1}}},
+        LIGHT: {"cls": Nanny, "options": {**options, "nthreads": cores, "resources": {LIGHT: cores}}},
+    }
+    scheduler = {
+        "cls": Scheduler,
+        "options": {"security": security(pem), "protocol": "tls", "host": "127.0.0.1", "port": 0, **no_dashboard},
+    }
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with SpecCluster(
+        workers=workers, scheduler=scheduler, security=security(pem), asynchronous=True, name="soundforge"
+    ) as cluster:
+        await asyncio.wait_for(_all_workers(cluster, len(workers)), timeout=60)
+        _announce(settings, cluster.scheduler_address, pem)
+        log.info("The cluster is up at %s.", cluster.scheduler_address)
+        try:
+            await _until_idle(settings, cluster, stop)
+        finally:
+            address_file(settings).unlink(missing_ok=True)
+    log.info("The cluster is down.")
+
+
+async def _all_workers(cluster: Any, count: int) -> None:
+    while len(cluster.scheduler.workers) < count:
+        await asyncio.sleep(0.02)
+
+
+async def _until_idle(settings: Settings, cluster: Any, stop: asyncio.Event) -> None:
+    from sfwidgets.jobs.service import Jobs
+    from sfwidgets.library import Shared
+
+    shared = await asyncio.to_thread(Shared, settings)
+    jobs = Jobs(shared, settings)
+    await asyncio.to_thread(shared.sweep)
+    busy_until = time.monotonic()
+    try:
+        while not stop.is_set():
+            if await asyncio.to_thread(_care, jobs, cluster.scheduler.tasks):
+                busy_until = time.monotonic()
+            if time.monotonic() - busy_until > settings.idle_minutes * 60:
+                log.info("Idle for %g minutes.", settings.idle_minutes)
+                await asyncio.to_thread(shared.sweep)
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), CHECK_SECONDS)
+    finally:
+        await asyncio.to_thread(jobs.close)
+        shared.close()
+
+
+def _care(jobs: Any, tasks: dict[str, Any]) -> bool:
+    """Look after jobs whose worker died; returns whether there is anything to do."""
+    try:
+        return bool(jobs.recover()) or bool(tasks)
+    except Exception:
+        log.exception("Recovery failed; it is tried again.")
+        return True
+
+
+def _announce(settings: Settings, address: str, pem: dict[str, str]) -> None:
+    import psutil
+
+    facts = {
+        "address": address, "pid": os.getpid(), "started": psutil.Process().create_time(), "tls": pem,
+        "python": sys.version.split()[0],
+    }  # fmt: skip
+    target = address_file(settings)
+    temporary = target.with_name(f"{target.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(facts, file)
+    Path(temporary).replace(target)
+
+
+def _key_pair() -> dict[str, str]:
+    from distributed import Security
+
+    temporary = Security.temporary()
+    return {"certificate": temporary.tls_client_cert, "key": temporary.tls_client_key}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

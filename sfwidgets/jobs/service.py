@@ -1,0 +1,170 @@
+"""Asking for work, following it, and looking after work whose worker died."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sfwidgets.jobs.cluster import HEAVY, LIGHT, connect, machine_id
+from sfwidgets.jobs.events import TOPIC, EventHub, Watcher, pack
+from sfwidgets.library import Shared, Unfinished
+from sfwidgets.models import Job, JobKind
+from sfwidgets.settings import Settings
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+log = logging.getLogger(__name__)
+
+SETTLE_SECONDS = 2.0
+"""A queued job that Dask does not know is left alone for this long: whoever asked for it may be sending it just now."""
+
+
+class Jobs:
+    """The jobs of a library, as one process sees them: a client of the cluster, and a hub of events."""
+
+    def __init__(self, shared: Shared, settings: Settings) -> None:
+        self.table = shared.jobs
+        self._settings = settings
+        self._hub = EventHub(shared.jobs, self._recover_quietly)
+        self._client: Client | None = None
+        self._lock = threading.Lock()
+
+    def client(self) -> Client:
+        """Return the client of the cluster, connecting, or starting the cluster, where there is none."""
+        with self._lock:
+            if self._client is None or self._client.status != "running":
+                if self._client is not None:
+                    self._client.close(timeout=1)
+                self._client = connect(self._settings)
+                self._hub.attach(self._client)
+            return self._client
+
+    def submit(
+        self, owner: str, kind: JobKind, track_id: str | None, options: dict[str, Any], then: tuple[JobKind, ...] = ()
+    ) -> Job:
+        """Ask for a job; an identical one that is running is returned instead."""
+        client = self.client()
+        job, created = self.table.submit(
+            owner, kind, track_id, options, then=then, settings=job_settings(self._settings)
+        )
+        if created:
+            publish(client, job)
+            send(client, self.table, job)
+        return job
+
+    def cancel(self, owner: str, job_id: str) -> Job:
+        """Ask that a job be cancelled; one that has not begun ends at once."""
+        job = self.table.cancel(owner, job_id)
+        if job.done:
+            publish(self.client(), job)
+            self._hub.tell(job)
+        return job
+
+    def watch(self, job: Job, watcher: Watcher) -> Callable[[], None]:
+        """Tell `watcher` of everything that happens to a job; returns what ends that. A job that has ended is told."""
+        self.client()
+        unwatch = self._hub.watch(job, watcher)
+        for current in self.table.many([job.id]):
+            self._hub.tell(current)
+        return unwatch
+
+    def recover(self) -> int:
+        """Send again what was lost, and end what may not run again; returns how many jobs have not ended."""
+        unfinished = self.table.unfinished()
+        if not unfinished:
+            return 0
+        client = self.client()
+        missing = set(client.run_on_scheduler(_missing, keys=[u.task for u in unfinished if u.task]))
+        for lost in unfinished:
+            self._look_after(client, lost, unknown=lost.task is None or lost.task in missing)
+        return len(unfinished)
+
+    def close(self) -> None:
+        """Stop following, and leave the cluster; the work goes on."""
+        self._hub.close()
+        with self._lock:
+            if self._client is not None:
+                self._client.close(timeout=2)
+                self._client = None
+
+    def _look_after(self, client: Client, lost: Unfinished, *, unknown: bool) -> None:
+        job = lost.job
+        if job.status == "queued":
+            if unknown and time.time() - job.created_at.timestamp() > SETTLE_SECONDS:
+                send(client, self.table, job)
+            return
+        dead = holder_is_dead(lost.holder)
+        if dead:
+            self.table.expire(lost)
+        elif lost.lease_until >= time.time():
+            return
+        ended = self.table.give_up(lost)
+        if ended is not None:
+            publish(client, ended)
+            self._hub.tell(ended)
+        # Where the worker died, Dask runs its task again by itself; a worker that hangs keeps its task for ever.
+        elif unknown or (not dead and lost.holder is not None and lost.holder.endswith(f" {lost.task}")):
+            log.info("Job %s is sent again after attempt %d.", job.id, job.attempt)
+            send(client, self.table, job)
+
+    def _recover_quietly(self) -> None:
+        self.recover()
+
+
+def job_settings(settings: Settings) -> dict[str, Any]:
+    """Return the part of the settings that a job takes along from whoever asked for it."""
+    models_dir = None if settings.models_dir is None else str(settings.models_dir)
+    return {"models_dir": models_dir, "offline": settings.offline}
+
+
+def send(client: Client, table: Any, job: Job) -> None:
+    """Give a queued job to Dask, so that it outlives this process."""
+    from distributed import fire_and_forget
+
+    from sfwidgets.jobs.worker import run_job
+
+    key = f"{job.kind}-{job.id}-{uuid.uuid4().hex[:8]}"
+    table.sent(job.id, key)
+    resources = {HEAVY: 1} if job.kind == "processing" else {LIGHT: 1}
+    fire_and_forget(client.submit(run_job, job.id, key, key=key, resources=resources, pure=False))
+
+
+def publish(client: Any, job: Job) -> None:
+    """Tell all who listen on the cluster of a job's new state; `client` is a client or a worker."""
+    client.log_event(TOPIC, pack(job))
+
+
+def holder_name(task: str) -> str:
+    """Return what this process signs a lease with: the machine, the process, when it began, and the task."""
+    import os
+
+    import psutil
+
+    return f"{machine_id()} {os.getpid()} {psutil.Process().create_time()} {task}"
+
+
+def holder_is_dead(holder: str | None) -> bool:
+    """Return whether the process that signed a lease is known to be gone; only its own machine can know."""
+    import psutil
+
+    if holder is None:
+        return False
+    machine, pid, created, _task = holder.split(" ")
+    if machine != machine_id():
+        return False
+    try:
+        process = psutil.Process(int(pid))
+        return str(process.create_time()) != created or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _missing(dask_scheduler: Any, keys: list[str]) -> list[str]:
+    """Run on the scheduler: return the keys that it does not know, or has given up on."""
+    tasks = dask_scheduler.tasks
+    return [key for key in keys if key not in tasks or tasks[key].state in ("erred", "memory", "forgotten")]

@@ -1,0 +1,211 @@
+"""What each kind of job does, once it has been claimed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from sfwidgets import analysis, audio, separation
+from sfwidgets.errors import AudioError, ConflictError
+from sfwidgets.jobs.worker import Attempt
+from sfwidgets.models import JobKind, SeparationOptions, Stem, StemSet, Track, utc_now
+
+ANALYSIS_RATE = 44100
+
+
+def separate(attempt: Attempt) -> None:
+    """Split a track into stems: read blocks, separate, write, then make all of it true at once."""
+    track, source = _track(attempt)
+    asked = SeparationOptions.model_validate(attempt.job.options)
+    attempt.stage("Looking for the model")
+    model, notices = separation.resolve(asked.model, attempt.settings)
+    options = asked.model_copy(update={"model": model})
+    described = separation.describe(model, attempt.settings)
+    if described.preview:
+        notices.append(f"These stems are a preview: {described.description}")
+    key = stems_key(options, separation.fingerprint(model, attempt.settings))
+    content_hash = _hash(track)
+    known = attempt.library.results.find_stems(content_hash, key)
+    if known is not None:
+        _finish(attempt, track, known, known.id)
+        return
+
+    attempt.stage(f"Loading {model}")
+    separator = separation.load(model, attempt.settings, options.device, options.precision)
+    names = separation.stem_plan(separator.sources, options).names
+    began = time.monotonic()
+    mixture = _with_peaks(attempt, source, separator.sample_rate, separator.channels, notices)
+    attempt.stage("Separating")
+    with attempt.workspace() as folder, ExitStack() as files:
+        writers = {
+            name: files.enter_context(_StemWriter(folder, name, separator.sample_rate, separator.channels))
+            for name in names
+        }
+        for block in separation.separate(separator, mixture, options, attempt.progress):
+            for name, samples in block.items():
+                writers[name].write(samples)
+        for writer in writers.values():
+            writer.close()
+        published = attempt.library.store.stems_name(track.owner, content_hash, attempt.name)
+        stems = [writer.describe(published) for writer in writers.values()]
+        stem_set = StemSet(
+            id=attempt.name, model=model, precision=separator.precision, options=options,
+            seconds=round(time.monotonic() - began, 3), stems=stems, preview=described.preview,
+            notices=_unique(notices + _clip_notices(stems)), created_at=utc_now(),
+        )  # fmt: skip
+        attempt.progress(0.99)
+        attempt.library.store.publish(folder, published)
+
+        def record(connection: Connection) -> None:
+            attempt.library.results.add_stems(
+                connection, stem_set, content_hash=content_hash, key=key, folder=str(published)
+            )
+
+        try:
+            _finish(attempt, track, stem_set, str(published), record)
+        except BaseException:
+            attempt.library.store.remove(published)
+            raise
+
+
+def analyse(attempt: Attempt) -> None:
+    """Measure a track, and keep what was measured."""
+    track, source = _track(attempt)
+    content_hash = _hash(track)
+    found = attempt.library.results.find_analysis(content_hash, analysis.VERSION)
+    if found is None:
+        attempt.stage("Analysing")
+        notices: list[str] = []
+        channels = min(track.channels or 2, 2)
+        found = analysis.analyse(
+            _with_peaks(attempt, source, ANALYSIS_RATE, channels, notices),
+            sample_rate=ANALYSIS_RATE, track_id=track.id, progress=attempt.progress,
+        )  # fmt: skip
+    measured = found.model_copy(update={"track_id": track.id})
+    attempt.complete(
+        lambda connection: attempt.library.results.put_analysis(
+            connection, measured, content_hash=content_hash, version=analysis.VERSION
+        ),
+        result=measured.to_json(),
+    )
+
+
+def fetch_model(attempt: Attempt) -> None:
+    """Get a model's weights onto the disk."""
+    attempt.stage("Fetching")
+    separation.fetch(attempt.job.options["model"], attempt.settings, attempt.progress)
+    attempt.complete(lambda _connection: None, result={"model": attempt.job.options["model"]})
+
+
+KINDS: dict[JobKind, Callable[[Attempt], None]] = {"processing": separate, "analysis": analyse, "model": fetch_model}
+
+
+def stems_key(options: SeparationOptions, weights: str) -> str:
+    """Return what tells one way of separating from another: options that change the samples, and the weights."""
+    said = options.model_dump(mode="json", exclude={"device"} | ({"seed"} if options.shifts == 0 else set()))
+    return hashlib.sha256(json.dumps([said, weights], sort_keys=True).encode()).hexdigest()
+
+
+def _finish(
+    attempt: Attempt,
+    track: Track,
+    stem_set: StemSet,
+    output_path: str,
+    record: Callable[[Connection], None] = lambda _connection: None,
+) -> None:
+    def link(connection: Connection) -> None:
+        record(connection)
+        if not attempt.library.results.link_stems(connection, track.id, stem_set.id):
+            raise ConflictError("The track was deleted while it was being separated.", code="track_deleted")
+
+    result = {"stemSet": stem_set.id, "model": stem_set.model, "precision": stem_set.precision}
+    attempt.complete(link, output_path=output_path, result=result)
+
+
+def _track(attempt: Attempt) -> tuple[Track, Path]:
+    track = attempt.library.tracks.get(str(attempt.job.track_id))
+    return track, attempt.library.audio_path(track.id)
+
+
+def _hash(track: Track) -> str:
+    if track.content_hash is None:
+        raise AudioError(f"Track {track.id} has no audio yet.", code="audio_missing")
+    return track.content_hash
+
+
+def _with_peaks(
+    attempt: Attempt, source: Path, sample_rate: int, channels: int, notices: list[str]
+) -> separation.OpenMixture:
+    """Open the mixture; where its peaks are not in the library yet, the first whole pass leaves them there."""
+    store = attempt.library.store
+    name = store.peaks_name(attempt.job.owner, source.stem)
+
+    def decode() -> Iterator[separation.Block]:
+        return audio.decode(source, sample_rate=sample_rate, channels=channels, notices=notices)
+
+    def decode_and_draw() -> Iterator[separation.Block]:
+        temporary = store.temporary / f"{attempt.name}.dat"
+        try:
+            with audio.PeakWriter(temporary, sample_rate=sample_rate) as peaks:
+                for block in decode():
+                    peaks.write(block)
+                    yield block
+            store.publish(temporary, name)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    return lambda: decode() if store.path(name).exists() else decode_and_draw()
+
+
+class _StemWriter:
+    """A stem's FLAC file and its peaks, written side by side."""
+
+    def __init__(self, folder: Path, name: str, sample_rate: int, channels: int) -> None:
+        self._name = name
+        self._files = ExitStack()
+        self._sample_rate, self._channels = sample_rate, channels
+        self._audio_path = folder / f"{name}.flac"
+        self._audio = self._files.enter_context(
+            audio.Encoder(self._audio_path, sample_rate=sample_rate, channels=channels)
+        )
+        self._peaks = self._files.enter_context(
+            audio.PeakWriter(folder / f"{name}.dat", sample_rate=sample_rate)
+        )
+
+    def __enter__(self) -> _StemWriter:
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self._files.__exit__(*exception)
+
+    def write(self, samples: separation.Block) -> None:
+        self._audio.write(samples)
+        self._peaks.write(samples)
+
+    def close(self) -> None:
+        self._files.close()
+
+    def describe(self, folder: Path) -> Stem:
+        return Stem(
+            name=self._audio_path.name, type="other" if self._name.startswith("no_") else self._name,
+            path=folder / self._audio_path.name, peaks=folder / f"{self._name}.dat",
+            size=self._audio_path.stat().st_size, sample_rate=self._sample_rate, channels=self._channels,
+            frames=self._audio.frames, clipped=self._audio.clipped, created_at=utc_now(),
+        )  # fmt: skip
+
+
+def _clip_notices(stems: list[Stem]) -> list[str]:
+    return [
+        f"{stem.clipped} samples of {stem.name} were beyond full scale and were limited." for stem in stems if stem.clipped
+    ]
+
+
+def _unique(notices: list[str]) -> list[str]:
+    return list(dict.fromkeys(notices))

@@ -1,0 +1,211 @@
+"""What a Dask worker runs: one attempt at one job.
+
+It claims the job, renews its lease while it works, and ends it: `completed` in the transaction that records the result,
+`error` with a sentence, or `cancelled`. An attempt that may not claim, or that loses its lease, ends quietly.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from sfwidgets.errors import DiskFullError, JobCancelledError, SoundForgeError
+from sfwidgets.jobs.service import holder_is_dead, holder_name, publish, send
+from sfwidgets.library import Claim, LeaseLostError, Library, Shared, workspace_name
+from sfwidgets.models import Job
+from sfwidgets.settings import Settings
+
+log = logging.getLogger(__name__)
+
+RENEW_SECONDS = 4.0
+REPORT_SECONDS = 1.0
+CANCEL_CHECK_SECONDS = 0.25
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class Attempt:
+    """One attempt at a job, as the code that does the work sees it."""
+
+    def __init__(self, shared: Shared, claim: Claim) -> None:
+        self.job: Job = claim.job
+        self.library: Library = shared.of(claim.job.owner)
+        self.settings: Settings = Settings().model_copy(
+            update={
+                "models_dir": None if claim.settings["models_dir"] is None else Path(claim.settings["models_dir"]),
+                "offline": claim.settings["offline"],
+            }
+        )
+        self.name: str = workspace_name(claim.job.id, claim.job.attempt)
+        self._shared = shared
+        self._claim_settings = claim.settings
+        self._stage = ""
+        self._reported = (-1, "")
+        self._next_report = 0.0
+        self._next_check = 0.0
+
+    def stage(self, name: str) -> None:
+        """Say what the work is at; also a moment to stop, as `progress` is."""
+        self._stage = name
+        self._next_report = 0.0
+        self.progress(0.0)
+
+    def progress(self, share: float) -> None:
+        """Record the share done, 0 to 1, at most once a second and only when the percentage changes.
+
+        Raises `JobCancelledError` where somebody wants the job cancelled, `LeaseLostError` where it is not ours any more.
+        """
+        now = time.monotonic()
+        if now >= self._next_check:
+            self._next_check = now + CANCEL_CHECK_SECONDS
+            if self._shared.jobs.cancel_requested(self.job):
+                raise JobCancelledError("Cancelled.")
+        percent = (min(99, int(share * 100)), self._stage)
+        if now >= self._next_report and percent != self._reported:
+            self._next_report = now + REPORT_SECONDS
+            self._reported = percent
+            _tell(self._shared.jobs.progress(self.job, *percent))
+
+    @contextmanager
+    def workspace(self) -> Iterator[Path]:
+        """Make a temporary folder of this attempt's own, which is gone afterwards."""
+        folder = self.library.store.workspace(self.name)
+        try:
+            yield folder
+        finally:
+            self.library.store.discard_workspace(self.name)
+
+    def complete(
+        self,
+        record: Callable[[Connection], None],
+        *,
+        output_path: str | None = None,
+        result: dict[str, Any] | None = None,
+    ) -> None:
+        """Record what was made and end the job, in one transaction; raises `LeaseLostError`, having changed nothing."""
+        with self._shared.database.write() as connection:
+            done = self._shared.jobs.complete(connection, self.job, output_path=output_path, result=result or {})
+            record(connection)
+            following = [
+                self._shared.jobs.insert(
+                    connection, done.owner, kind, done.track_id, {}, settings=self._claim_settings
+                )
+                for kind in done.then
+            ]
+        _tell(done)
+        for job, created in following:
+            if created:
+                _tell(job)
+                _send(self._shared, job)
+
+
+def run_job(job_id: str, task: str) -> None:
+    """Make one attempt at a job, if it may be made."""
+    shared = _shared()
+    claim = _claim(shared, job_id, holder_name(task))
+    if claim is None:
+        return
+    _forget_earlier_attempts(shared, claim.job)
+    attempt = Attempt(shared, claim)
+    _tell(claim.job)
+    with _lease(shared, claim.job):
+        try:
+            _work(attempt)
+        except LeaseLostError:
+            log.info("Attempt %d at job %s lost its lease.", claim.job.attempt, job_id)
+        except JobCancelledError:
+            _end(lambda: shared.jobs.cancelled(claim.job))
+        except Exception as error:
+            sentence, code = _explain(error, job_id)
+            _end(lambda: shared.jobs.fail(claim.job, sentence, code))
+
+
+def _work(attempt: Attempt) -> None:
+    from sfwidgets.jobs.work import KINDS
+
+    KINDS[attempt.job.kind](attempt)
+
+
+def _claim(shared: Shared, job_id: str, holder: str) -> Claim | None:
+    claim = shared.jobs.claim(job_id, holder)
+    if claim is not None:
+        return claim
+    for other in shared.jobs.unfinished():
+        if other.job.id == job_id and holder_is_dead(other.holder):
+            shared.jobs.expire(other)
+            return shared.jobs.claim(job_id, holder)
+    return None
+
+
+def _forget_earlier_attempts(shared: Shared, job: Job) -> None:
+    store = shared.of(job.owner).store
+    for number in range(1, job.attempt):
+        store.discard_workspace(workspace_name(job.id, number))
+        for folder in (store.root / "stems" / job.owner).glob(f"*/*/{workspace_name(job.id, number)}"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _lease(shared: Shared, job: Job) -> Iterator[None]:
+    over = threading.Event()
+
+    def renew() -> None:
+        while not over.wait(RENEW_SECONDS):
+            try:
+                shared.jobs.renew(job)
+            except LeaseLostError:
+                return
+            except Exception:
+                log.exception("The lease of job %s could not be renewed; it is tried again.", job.id)
+
+    thread = threading.Thread(target=renew, name=f"lease-{job.id}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _end(change: Callable[[], Job]) -> None:
+    try:
+        _tell(change())
+    except LeaseLostError:
+        log.info("The job had ended, or had been taken over, before this attempt could end it.")
+
+
+def _explain(error: Exception, job_id: str) -> tuple[str, str]:
+    if isinstance(error, SoundForgeError):
+        return error.message, error.code
+    if (isinstance(error, OSError) and error.errno in NO_ROOM) or "disk is full" in str(error):
+        return "The disk is full. Make room where the library lives, then retry.", DiskFullError.code
+    log.error("Job %s failed.", job_id, exc_info=error)
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        return "There was not enough memory. Close other programs, or choose a smaller model.", "out_of_memory"
+    return "Something went wrong inside; the workers' log says what (run/cluster.log in the library).", "internal"
+
+
+@functools.cache
+def _shared() -> Shared:
+    return Shared(Settings())
+
+
+def _tell(job: Job) -> None:
+    from distributed import get_worker
+
+    publish(get_worker(), job)
+
+
+def _send(shared: Shared, job: Job) -> None:
+    from distributed import get_client
+
+    send(get_client(), shared.jobs, job)

@@ -1,0 +1,115 @@
+"""What jobs made of tracks, as rows: sets of stems, and analyses."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, exists, func, insert, select
+
+from sfwidgets.library.database import Database
+from sfwidgets.library.schema import analyses, stem_sets, track_stems, tracks
+from sfwidgets.library.tracks import moment
+from sfwidgets.models import Analysis, SeparationOptions, Stem, StemSet
+
+
+class Results:
+    """The stems and analyses of one owner's tracks."""
+
+    def __init__(self, database: Database, owner: str) -> None:
+        self._database = database
+        self._owner = owner
+
+    def stem_sets(self, track_id: str) -> list[StemSet]:
+        """Return the sets of stems of a track, the newest first."""
+        query = (
+            select(stem_sets)
+            .join(track_stems, track_stems.c.set_id == stem_sets.c.id)
+            .where(track_stems.c.owner == self._owner, track_stems.c.track_id == track_id)
+            .order_by(track_stems.c.created_at.desc())
+        )
+        with self._database.read() as connection:
+            return [_stem_set(row) for row in connection.execute(query)]
+
+    def find_stems(self, content_hash: str, key: str) -> StemSet | None:
+        """Return the set of stems that was made of the same audio in the same way, if there is one."""
+        query = select(stem_sets).where(
+            stem_sets.c.owner == self._owner, stem_sets.c.hash == content_hash, stem_sets.c.key == key
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else _stem_set(row)
+
+    def add_stems(self, connection: Connection, stem_set: StemSet, *, content_hash: str, key: str, folder: str) -> None:
+        """Insert a set of stems, within the transaction that completes its job."""
+        values = stem_set.model_dump(mode="json")
+        connection.execute(
+            insert(stem_sets).values(
+                id=stem_set.id, owner=self._owner, hash=content_hash, key=key, folder=folder, model=stem_set.model,
+                precision=stem_set.precision, preview=stem_set.preview, options=values["options"],
+                stems=values["stems"], size=sum(s.size for s in stem_set.stems), notices=stem_set.notices,
+                seconds=stem_set.seconds, created_at=stem_set.created_at.timestamp(),
+            )
+        )
+
+    def link_stems(self, connection: Connection, track_id: str, set_id: str) -> bool:
+        """Make a set of stems the newest of a track; False where the set, or the track, has gone since."""
+        there = select(
+            exists().where(stem_sets.c.id == set_id, stem_sets.c.owner == self._owner)
+            & exists().where(tracks.c.owner == self._owner, tracks.c.id == track_id)
+        )
+        if not connection.scalar(there):
+            return False
+        held = {"owner": self._owner, "track_id": track_id, "set_id": set_id}
+        connection.execute(delete(track_stems).where(*(track_stems.c[name] == value for name, value in held.items())))
+        connection.execute(insert(track_stems).values(**held, created_at=time.time()))
+        return True
+
+    def analysis(self, track_id: str) -> Analysis | None:
+        """Return the newest analysis of a track, None where there is none."""
+        found = self._analysis_row(analyses.c.track_id == track_id)
+        return None if found is None else Analysis.model_validate(found.document)
+
+    def find_analysis(self, content_hash: str, version: int) -> Analysis | None:
+        """Return an analysis that was made of the same audio by the same version, if there is one."""
+        found = self._analysis_row((analyses.c.hash == content_hash) & (analyses.c.version == version))
+        return None if found is None else Analysis.model_validate(found.document)
+
+    def put_analysis(self, connection: Connection, analysis: Analysis, *, content_hash: str, version: int) -> None:
+        """Make an analysis its track's newest, within the transaction that completes its job."""
+        held = (analyses.c.owner == self._owner, analyses.c.track_id == analysis.track_id)
+        connection.execute(delete(analyses).where(*held))
+        connection.execute(
+            insert(analyses).values(
+                owner=self._owner, track_id=analysis.track_id, hash=content_hash, version=version,
+                document=analysis.to_json(), created_at=analysis.analyzed_at.timestamp(),
+            )
+        )
+
+    def sizes(self, track_id: str) -> tuple[int, int]:
+        """Return the bytes of a track's stems on disk and of its analysis in the database."""
+        held = (track_stems.c.owner == self._owner) & (track_stems.c.track_id == track_id)
+        stems = (
+            select(func.coalesce(func.sum(stem_sets.c.size), 0))
+            .join(track_stems, track_stems.c.set_id == stem_sets.c.id)
+            .where(held)
+        )
+        with self._database.read() as connection:
+            stem_bytes = int(connection.scalar(stems) or 0)
+        analysis = self.analysis(track_id)
+        return stem_bytes, 0 if analysis is None else len(analysis.model_dump_json())
+
+    def _analysis_row(self, where: Any) -> Row[Any] | None:
+        query = select(analyses).where(analyses.c.owner == self._owner, where).order_by(analyses.c.created_at.desc())
+        with self._database.read() as connection:
+            return connection.execute(query.limit(1)).first()
+
+
+def _stem_set(row: Row[Any]) -> StemSet:
+    return StemSet(
+        id=row.id, model=row.model, precision=row.precision, preview=row.preview, notices=row.notices,
+        options=SeparationOptions.model_validate(row.options), seconds=row.seconds,
+        stems=[Stem.model_validate({**stem, "path": Path(stem["path"])}) for stem in row.stems],
+        created_at=moment(row.created_at),
+    )

@@ -1,0 +1,144 @@
+"""The tables. Every row has an owner; times are seconds since the epoch, in UTC."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+audio = Table(
+    "audio",
+    metadata,
+    Column("owner", String(64), primary_key=True),
+    Column("hash", String(64), primary_key=True),
+    Column("path", String(255), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("duration", Float, nullable=False),
+    Column("sample_rate", Integer, nullable=False),
+    Column("channels", Integer, nullable=False),
+    Column("codec", String(64), nullable=False),
+    Column("container", String(64), nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+tracks = Table(
+    "tracks",
+    metadata,
+    Column("owner", String(64), primary_key=True),
+    Column("id", String(64), primary_key=True),
+    Column("title", String(1000), nullable=False),
+    Column("artist", String(1000), nullable=False),
+    Column("album", String(1000), nullable=False),
+    Column("artwork_url", String(2000)),
+    Column("source", String(64), nullable=False),
+    Column("hash", String(64)),
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    ForeignKeyConstraint(["owner", "hash"], ["audio.owner", "audio.hash"]),
+    Index(None, "owner", "created_at"),
+    Index(None, "owner", "hash"),
+)
+
+stem_sets = Table(
+    "stem_sets",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("owner", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("key", String(64), nullable=False),
+    Column("folder", String(255), nullable=False),
+    Column("model", String(255), nullable=False),
+    Column("precision", String(16), nullable=False),
+    Column("preview", Boolean, nullable=False),
+    Column("options", JSON, nullable=False),
+    Column("stems", JSON, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("notices", JSON, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("created_at", Float, nullable=False),
+    ForeignKeyConstraint(["owner", "hash"], ["audio.owner", "audio.hash"]),
+    Index(None, "owner", "hash", "key", unique=True),
+)
+
+track_stems = Table(
+    "track_stems",
+    metadata,
+    Column("owner", String(64), primary_key=True),
+    Column("track_id", String(64), primary_key=True),
+    Column("set_id", String(64), primary_key=True),
+    Column("created_at", Float, nullable=False),
+    ForeignKeyConstraint(["owner", "track_id"], ["tracks.owner", "tracks.id"], ondelete="CASCADE"),
+    ForeignKeyConstraint(["set_id"], ["stem_sets.id"], ondelete="CASCADE"),
+    Index(None, "set_id"),
+)
+
+analyses = Table(
+    "analyses",
+    metadata,
+    Column("owner", String(64), primary_key=True),
+    Column("track_id", String(64), primary_key=True),
+    Column("hash", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("document", JSON, nullable=False),
+    Column("created_at", Float, nullable=False),
+    ForeignKeyConstraint(["owner", "track_id"], ["tracks.owner", "tracks.id"], ondelete="CASCADE"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("owner", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("track_id", String(64)),
+    Column("status", String(16), nullable=False),
+    Column("progress", Integer, nullable=False),
+    Column("stage", String(255), nullable=False),
+    Column("options", JSON, nullable=False),
+    Column("settings", JSON, nullable=False),
+    Column("then", JSON, nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("lease_until", Float, nullable=False),
+    Column("holder", String(255)),
+    Column("task", String(128)),
+    Column("cancel_requested", Boolean, nullable=False),
+    Column("error", String(2000)),
+    Column("code", String(64)),
+    Column("output_path", String(255)),
+    Column("result", JSON),
+    Column("created_at", Float, nullable=False),
+    Column("started_at", Float),
+    Column("completed_at", Float),
+    Index(None, "owner", "kind", "track_id", "created_at"),
+    Index(None, "status", "created_at"),
+    Index(
+        "uq_jobs_running",
+        "owner",
+        "fingerprint",
+        unique=True,
+        sqlite_where=text("status IN ('queued', 'processing')"),
+        postgresql_where=text("status IN ('queued', 'processing')"),
+    ),
+)

@@ -1,0 +1,91 @@
+"""The artifact store: audio, stems and peaks as files under the library's root, by relative names.
+
+    audio/<owner>/<2 of hash>/<hash>.<suffix>        what was added, byte for byte, and its peaks (.dat) beside it
+    stems/<owner>/<2 of hash>/<hash>/<set id>/       one separation's stems, and their peaks
+    tmp/<name>/                                      what is being made; it becomes real by one rename
+
+Nothing here is ever changed in place: files appear whole, by one rename, or not at all.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+from sfwidgets.models import check_id
+
+_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
+
+
+class ArtifactStore:
+    """Files under `root`. All names that come in and go out are relative to it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.temporary.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def temporary(self) -> Path:
+        """The folder of unfinished work, on the same file system as the finished."""
+        return self.root / "tmp"
+
+    def path(self, name: Path | str) -> Path:
+        """Return the absolute path of a stored name."""
+        return self.root / name
+
+    def audio_name(self, owner: str, content_hash: str, suffix: str) -> Path:
+        """Return the name of an audio file; a suffix that is not plain is left out."""
+        kept = suffix.lower() if _SUFFIX.fullmatch(suffix) else ""
+        return self._folder("audio", owner, content_hash) / f"{content_hash}{kept}"
+
+    def peaks_name(self, owner: str, content_hash: str) -> Path:
+        """Return the name of the peaks of an audio file."""
+        return self._folder("audio", owner, content_hash) / f"{content_hash}.dat"
+
+    def stems_name(self, owner: str, content_hash: str, set_id: str) -> Path:
+        """Return the name of the folder of one set of stems."""
+        return self._folder("stems", owner, content_hash) / content_hash / check_id(set_id, "stem set id")
+
+    def workspace(self, name: str) -> Path:
+        """Make and return an empty temporary folder of that name; what an earlier run left in it goes."""
+        folder = self.temporary / check_id(name, "workspace")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return folder
+
+    def discard_workspace(self, name: str) -> None:
+        """Remove a temporary folder, if it is there."""
+        shutil.rmtree(self.temporary / check_id(name, "workspace"), ignore_errors=True)
+
+    def publish(self, temporary: Path, name: Path) -> None:
+        """Move a finished file or folder to its name: one rename, durable once this returns."""
+        target = self.path(name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary.replace(target)
+        _sync_folder(target.parent)
+
+    def remove(self, name: Path | str) -> None:
+        """Remove a file or a folder; nothing happens where it is not there."""
+        target = self.path(name)
+        if target.is_dir():
+            shutil.rmtree(target, ignore_errors=True)
+        else:
+            target.unlink(missing_ok=True)
+
+    def size(self, name: Path | str) -> int:
+        """Return the bytes that a file takes, 0 where it is not there."""
+        target = self.path(name)
+        return target.stat().st_size if target.is_file() else 0
+
+    def _folder(self, area: str, owner: str, content_hash: str) -> Path:
+        return Path(area) / check_id(owner, "owner") / content_hash[:2]
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

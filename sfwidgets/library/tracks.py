@@ -1,0 +1,222 @@
+"""Tracks and the audio behind them, as rows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, delete, exists, func, insert, or_, select, update
+
+from sfwidgets.errors import ConflictError, InvalidInputError, NotFoundError
+from sfwidgets.library.database import Database
+from sfwidgets.library.schema import analyses, audio, jobs, stem_sets, track_stems, tracks
+from sfwidgets.models import AudioInfo, Track
+
+SORTS = {
+    "created": tracks.c.created_at,
+    "title": func.lower(tracks.c.title),
+    "artist": func.lower(tracks.c.artist),
+    "duration": audio.c.duration,
+}
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some of the tracks, and how many there are in all."""
+
+    items: list[Track]
+    total: int
+
+    def __iter__(self) -> Iterator[Track]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> Track:
+        return self.items[index]
+
+    def _repr_html_(self) -> str:
+        return "".join(t._repr_html_() for t in self.items) + f"<p>{len(self.items)} of {self.total}</p>"
+
+
+class Tracks:
+    """The tracks of one owner; another owner's are not there."""
+
+    def __init__(self, database: Database, owner: str) -> None:
+        self._database = database
+        self._owner = owner
+
+    def add(
+        self, track_id: str, *, content_hash: str, audio_path: str, size: int, info: AudioInfo, fields: dict[str, Any]
+    ) -> Track:
+        """Insert a track and its audio, or return the one that is there.
+
+        Raises `ConflictError` where the id belongs to a track with other audio.
+        """
+        now = time.time()
+        with self._database.write() as connection:
+            row = connection.execute(self._select().where(tracks.c.id == track_id)).first()
+            if row is not None and row.hash not in (None, content_hash):
+                raise ConflictError(
+                    f"Track {track_id} is in the library already, with other audio. Choose another id, or delete it "
+                    "first.",
+                    code="track_exists",
+                )
+            there = select(audio.c.hash).where(audio.c.owner == self._owner, audio.c.hash == content_hash)
+            if connection.execute(there).first() is None:
+                connection.execute(
+                    insert(audio).values(
+                        owner=self._owner, hash=content_hash, path=audio_path, size=size, created_at=now,
+                        duration=info.duration, sample_rate=info.sample_rate, channels=info.channels,
+                        codec=info.codec, container=info.container,
+                    )
+                )
+            if row is None:
+                connection.execute(
+                    insert(tracks).values(
+                        owner=self._owner, id=track_id, hash=content_hash, created_at=now, updated_at=now, **fields
+                    )
+                )
+            elif row.hash is None:
+                connection.execute(
+                    update(tracks).where(*self._is(track_id)).values(hash=content_hash, updated_at=now)
+                )
+            return self._get(connection, track_id)
+
+    def get(self, track_id: str) -> Track:
+        """Return one track; raises `NotFoundError` where it is not there, or not this owner's."""
+        with self._database.read() as connection:
+            return self._get(connection, track_id)
+
+    def page(self, *, search: str = "", sort: str = "-created", limit: int = 50, offset: int = 0) -> Page:
+        """Return a page of tracks whose title, artist, album or id contains `search`, whatever its case.
+
+        `sort` is one of created, title, artist, duration; a leading `-` turns it round.
+        """
+        column = SORTS.get(sort.lstrip("-"))
+        if column is None or not 1 <= limit <= 1000 or offset < 0:
+            raise InvalidInputError(
+                f"Tracks are sorted by one of {', '.join(SORTS)} (with '-' for descending), in pages of 1 to 1000."
+            )
+        where = [tracks.c.owner == self._owner]
+        if search:
+            pattern = "%" + search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+            where.append(
+                or_(*(c.ilike(pattern, escape="\\") for c in (tracks.c.title, tracks.c.artist, tracks.c.album, tracks.c.id)))
+            )
+        order = column.desc() if sort.startswith("-") else column.asc()
+        with self._database.read() as connection:
+            total = connection.scalar(select(func.count()).select_from(tracks).where(*where)) or 0
+            query = self._select().where(*where).order_by(order, tracks.c.id).limit(limit).offset(offset)
+            return Page([_track(row) for row in connection.execute(query)], total)
+
+    def edit(self, track_id: str, fields: dict[str, str]) -> Track:
+        """Set title, artist or album."""
+        with self._database.write() as connection:
+            self._get(connection, track_id)
+            connection.execute(
+                update(tracks).where(*self._is(track_id)).values(updated_at=time.time(), **fields)
+            )
+            return self._get(connection, track_id)
+
+    def audio_path(self, track_id: str) -> str:
+        """Return the stored name of a track's audio; raises `NotFoundError` where it has none."""
+        query = (
+            select(audio.c.path)
+            .join(tracks, (tracks.c.owner == audio.c.owner) & (tracks.c.hash == audio.c.hash))
+            .where(*self._is(track_id))
+        )
+        with self._database.read() as connection:
+            path: str | None = connection.scalar(query)
+        if path is None:
+            raise NotFoundError("Track file not found. Download the track first.", code="audio_missing")
+        return path
+
+    def delete(self, track_id: str) -> tuple[list[str], str | None]:
+        """Delete a track, its analysis and its hold on stems and audio.
+
+        Returns the folders of stems and the content hash of the audio that nobody holds any longer. Raises
+        `ConflictError` while a job works on the track.
+        """
+        with self._database.write() as connection:
+            track = self._get(connection, track_id)
+            self._check_idle(connection, track_id)
+            folders = self._drop_stems(connection, track_id)
+            connection.execute(delete(tracks).where(*self._is(track_id)))
+            orphan = None
+            if track.content_hash is not None and not connection.scalar(
+                select(exists().where(tracks.c.owner == self._owner, tracks.c.hash == track.content_hash))
+            ):
+                orphan = connection.scalar(
+                    delete(audio)
+                    .where(audio.c.owner == self._owner, audio.c.hash == track.content_hash)
+                    .returning(audio.c.path)
+                )
+            return folders, orphan
+
+    def delete_stems(self, track_id: str) -> list[str]:
+        """Delete a track's stems and keep the rest; returns the folders that nobody holds any longer."""
+        with self._database.write() as connection:
+            self._get(connection, track_id)
+            self._check_idle(connection, track_id)
+            return self._drop_stems(connection, track_id)
+
+    def _drop_stems(self, connection: Connection, track_id: str) -> list[str]:
+        held = (track_stems.c.owner == self._owner, track_stems.c.track_id == track_id)
+        mine = set(connection.scalars(select(track_stems.c.set_id).where(*held)))
+        connection.execute(delete(track_stems).where(*held))
+        unheld = stem_sets.c.id.in_(mine) & ~exists().where(track_stems.c.set_id == stem_sets.c.id)
+        return list(connection.scalars(delete(stem_sets).where(unheld).returning(stem_sets.c.folder)))
+
+    def _check_idle(self, connection: Connection, track_id: str) -> None:
+        running = exists().where(
+            jobs.c.owner == self._owner, jobs.c.track_id == track_id, jobs.c.status.in_(("queued", "processing"))
+        )
+        if connection.scalar(select(running)):
+            raise ConflictError(
+                "A job is working on this track. Cancel it, or wait until it has ended, then delete.", code="in_use"
+            )
+
+    def _is(self, track_id: str) -> tuple[Any, Any]:
+        return tracks.c.owner == self._owner, tracks.c.id == track_id
+
+    def _get(self, connection: Connection, track_id: str) -> Track:
+        row = connection.execute(self._select().where(tracks.c.owner == self._owner, tracks.c.id == track_id)).first()
+        if row is None:
+            raise NotFoundError(f"There is no track {track_id} in the library.", code="track_not_found")
+        return _track(row)
+
+    def _select(self) -> Select[Any]:
+        same = (tracks.c.owner == audio.c.owner) & (tracks.c.hash == audio.c.hash)
+        has_stems = exists().where(track_stems.c.owner == tracks.c.owner, track_stems.c.track_id == tracks.c.id)
+        has_analysis = exists().where(analyses.c.owner == tracks.c.owner, analyses.c.track_id == tracks.c.id)
+        return (
+            select(
+                tracks,
+                audio.c.duration,
+                audio.c.sample_rate,
+                audio.c.channels,
+                has_stems.label("has_stems"),
+                has_analysis.label("has_analysis"),
+            )
+            .select_from(tracks.outerjoin(audio, same))
+            .where(tracks.c.owner == self._owner)
+        )
+
+
+def moment(seconds: float) -> datetime:
+    """Return seconds since the epoch as a moment in UTC."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _track(row: Row[Any]) -> Track:
+    return Track(
+        id=row.id, owner=row.owner, title=row.title, artist=row.artist, album=row.album, artwork_url=row.artwork_url,
+        source=row.source, content_hash=row.hash, duration=row.duration, sample_rate=row.sample_rate,
+        channels=row.channels, created_at=moment(row.created_at), updated_at=moment(row.updated_at),
+        has_stems=bool(row.has_stems), has_analysis=bool(row.has_analysis),
+    )

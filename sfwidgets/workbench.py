@@ -1,0 +1,305 @@
+"""The façade: the only thing that a face needs."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from sfwidgets import separation
+from sfwidgets.errors import InvalidInputError, NotFoundError
+from sfwidgets.jobs import JobHandle, Jobs
+from sfwidgets.library import Page, Shared
+from sfwidgets.models import (
+    Analysis,
+    Job,
+    JobKind,
+    ModelInfo,
+    SeparationOptions,
+    Stem,
+    StemFormat,
+    StemSet,
+    Track,
+    Usage,
+)
+from sfwidgets.settings import LOCAL_OWNER, Settings
+
+if TYPE_CHECKING:
+    from sfwidgets.audio import Peaks
+
+TrackLike = Track | str
+
+STEM_FILE = ("drums", "bass", "other", "vocals")
+"""The order of the true stems behind the mixture in a stem file (`.stem.mp4`)."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Signal-to-distortion ratios in dB; empty where the truth is not known."""
+
+    stems: dict[str, float]
+    mixture: dict[str, float]
+    """What the mixture itself would score as that stem."""
+
+    def _repr_html_(self) -> str:
+        if not self.stems:
+            return "<p>The truth is not known for this track.</p>"
+        rows = "".join(
+            f"<tr><th>{name}</th><td>{value:.1f} dB ({self.mixture[name]:.1f})</td></tr>"
+            for name, value in self.stems.items()
+        )
+        return f"<table><caption>SDR</caption>{rows}</table>"
+
+
+class Workbench:
+    """A library of tracks, and everything that can be done with them.
+
+    >>> wb = Workbench()
+    >>> track = wb.add("song.mp3")
+    >>> job = wb.separate(track)
+    >>> job.wait()              # in a notebook: await job
+    >>> wb.stems(track)
+    >>> wb.analyze(track).wait()
+    >>> wb.analysis(track)
+
+    `library` is the folder to keep everything in; without it, `AUDIO_DATA_PATH` or the user's data folder. Several
+    processes may open one library at once: they share its workers.
+    """
+
+    def __init__(
+        self, library: str | Path | None = None, *, settings: Settings | None = None, owner: str = LOCAL_OWNER
+    ) -> None:
+        self.settings = settings or Settings()
+        if library is not None:
+            self.settings = self.settings.model_copy(update={"library": Path(library).expanduser().absolute()})
+        self._shared = Shared(self.settings)
+        self._library = self._shared.of(owner)
+        self._jobs = Jobs(self._shared, self.settings)
+        if self._shared.jobs.unfinished(limit=1):
+            self._jobs.recover()
+
+    @property
+    def owner(self) -> str:
+        """Whose tracks these are."""
+        return self._library.owner
+
+    def add(
+        self,
+        source: str | Path,
+        *,
+        id: str | None = None,
+        title: str | None = None,
+        artist: str | None = None,
+        album: str | None = None,
+    ) -> Track:
+        """Copy an audio file into the library.
+
+        The track gets an id from its content, or takes the one given (1 to 64 of `A-Z a-z 0-9 _ -`). The same file twice
+        is one track. Raises `InvalidInputError` (no such file, a folder, a bad id), `AudioError` (not audio, empty),
+        `ConflictError` (the id is taken by other audio).
+        """
+        fields = {"title": title, "artist": artist, "album": album}
+        return self._library.add(
+            Path(source).expanduser(), track_id=id, fields={k: v for k, v in fields.items() if v is not None}
+        )
+
+    def track(self, track: TrackLike) -> Track:
+        """Return a track as it is now; raises `NotFoundError`."""
+        return self._library.tracks.get(_id(track))
+
+    def tracks(self, search: str = "", *, sort: str = "-created", limit: int = 50, offset: int = 0) -> Page:
+        """Return a page of the tracks whose title, artist, album or id contains `search`.
+
+        `sort`: created, title, artist or duration; with a leading `-`, the other way round.
+        """
+        return self._library.tracks.page(search=search, sort=sort, limit=limit, offset=offset)
+
+    def edit(
+        self, track: TrackLike, *, title: str | None = None, artist: str | None = None, album: str | None = None
+    ) -> Track:
+        """Set a track's title, artist or album."""
+        fields = {"title": title, "artist": artist, "album": album}
+        changed = {name: value.strip() for name, value in fields.items() if value is not None}
+        if changed.get("title") == "":
+            raise InvalidInputError("A title can't be empty.")
+        if any(len(value) > 1000 for value in changed.values()):
+            raise InvalidInputError("A title, an artist and an album have at most 1000 characters each.")
+        return self._library.tracks.edit(_id(track), changed)
+
+    def delete(self, track: TrackLike) -> None:
+        """Delete a track, its stems and its analysis; raises `ConflictError` while a job works on it."""
+        self._library.delete(_id(track))
+
+    def delete_stems(self, track: TrackLike) -> None:
+        """Delete a track's stems, and keep its audio and analysis; raises `ConflictError` while a job works on it."""
+        self._library.delete_stems(_id(track))
+
+    def usage(self, track: TrackLike) -> Usage:
+        """Return how many bytes a track takes: its audio, its stems, its analysis."""
+        return self._library.usage(_id(track))
+
+    def separate(self, track: TrackLike, model: str = "auto", *, analyze: bool = False, **options: Any) -> JobHandle:
+        """Ask for a track's stems; returns the job at once.
+
+        `options` are the fields of `SeparationOptions`: stems, two_stems, overlap, shifts, seed, device, precision. The
+        same audio, model and options give the stems that are there already. With `analyze`, an analysis follows.
+        Raises `InvalidInputError` for an option or a model that does not exist, `NotFoundError` for a track without audio.
+        """
+        asked = self._separation_options({"model": model, **options})
+        self._library.audio_path(_id(track))
+        following: tuple[JobKind, ...] = ("analysis",) if analyze else ()
+        return self._submit("processing", _id(track), asked.model_dump(mode="json"), following)
+
+    def analyze(self, track: TrackLike) -> JobHandle:
+        """Ask for a track's analysis; returns the job at once. Raises `NotFoundError` for a track without audio."""
+        self._library.audio_path(_id(track))
+        return self._submit("analysis", _id(track), {})
+
+    def fetch_model(self, model: str) -> JobHandle:
+        """Ask for a model's weights to be fetched onto the disk; returns the job at once."""
+        separation.describe(model, self.settings)
+        return self._submit("model", None, {"model": model})
+
+    def stems(self, track: TrackLike) -> StemSet:
+        """Return a track's newest stems; raises `NotFoundError` where it has none."""
+        sets = self.stem_sets(track)
+        if not sets:
+            raise NotFoundError("This track has no stems yet. Separate it first.", code="no_stems")
+        return sets[0]
+
+    def stem_sets(self, track: TrackLike) -> list[StemSet]:
+        """Return all sets of stems of a track, the newest first."""
+        return self._library.results.stem_sets(self.track(track).id)
+
+    def analysis(self, track: TrackLike) -> Analysis:
+        """Return a track's newest analysis; raises `NotFoundError` where it has none."""
+        found = self._library.results.analysis(self.track(track).id)
+        if found is None:
+            raise NotFoundError("This track has no analysis yet. Analyse it first.", code="no_analysis")
+        return found
+
+    def path(self, thing: TrackLike | Stem) -> Path:
+        """Return the absolute path of a track's audio, or of a stem."""
+        if isinstance(thing, Stem):
+            return self._library.store.path(thing.path)
+        return self._library.audio_path(_id(thing))
+
+    def export(
+        self, track: TrackLike, folder: str | Path, *, format: StemFormat = "flac", stem_set: StemSet | None = None
+    ) -> dict[str, Path]:
+        """Write a track's stems into a folder, as `vocals.flac` and so on; returns stem name → file.
+
+        A file of that name is replaced. Raises `NotFoundError` where there are no stems, `DiskFullError`.
+        """
+        from sfwidgets import audio
+
+        chosen = stem_set or self.stems(track)
+        target = Path(folder).expanduser()
+        if target.exists() and not target.is_dir():
+            raise InvalidInputError(f"{target} is a file, not a folder. Choose another place for the stems.")
+        target.mkdir(parents=True, exist_ok=True)
+        written = {}
+        for stem in chosen.stems:
+            name = Path(stem.name).stem
+            written[name] = target / f"{name}.{format}"
+            if format == "flac":
+                partial = written[name].with_name(f".{written[name].name}.part")
+                shutil.copyfile(self.path(stem), partial)
+                partial.replace(written[name])
+            else:
+                audio.transcode(self.path(stem), written[name], format=format)
+        return written
+
+    def peaks(self, track: TrackLike) -> dict[str, Peaks]:
+        """Return the precomputed peaks of a track's mixture and of its newest stems, by name."""
+        from sfwidgets import audio
+
+        whole = self.track(track)
+        found = {}
+        if whole.content_hash is not None:
+            found["mixture"] = self._library.store.peaks_name(self.owner, whole.content_hash)
+        for newest in self.stem_sets(track)[:1]:
+            found |= {Path(stem.name).stem: stem.peaks for stem in newest.stems}
+        paths = {name: self._library.store.path(peaks) for name, peaks in found.items()}
+        return {name: audio.read_peaks(path) for name, path in paths.items() if path.exists()}
+
+    def score(self, track: TrackLike, stem_set: StemSet | None = None) -> Scores:
+        """Return how good a track's stems are, where the truth is known: where its file is a stem file.
+
+        Such a file carries the true drums, bass, other and vocals as audio streams behind the mixture.
+        """
+        from sfwidgets import audio
+
+        source, chosen = self.path(track), stem_set or self.stems(track)
+        if audio.stream_count(source) != 1 + len(STEM_FILE):
+            return Scores({}, {})
+        scored, unprocessed = {}, {}
+        for stem in chosen.stems:
+            if stem.type in STEM_FILE and stem.name.startswith(stem.type):
+                decode = partial(audio.decode, source, sample_rate=stem.sample_rate, channels=stem.channels)
+                truth = partial(decode, stream=1 + STEM_FILE.index(stem.type))
+                scored[stem.type] = separation.sdr(truth(), audio.decode(self.path(stem)))
+                unprocessed[stem.type] = separation.sdr(truth(), decode())
+        return Scores(scored, unprocessed)
+
+    def models(self) -> list[ModelInfo]:
+        """Return the separation models there are, installed ones first."""
+        return separation.catalogue(self.settings)
+
+    def job(self, job_id: str) -> JobHandle:
+        """Return a job by its id; raises `NotFoundError`."""
+        return self._handle(self._jobs.table.get(self.owner, job_id))
+
+    def jobs(self, track: TrackLike | None = None, *, kind: JobKind | None = None, limit: int = 50) -> list[JobHandle]:
+        """Return jobs, the newest first."""
+        track_id = None if track is None else _id(track)
+        return [
+            self._handle(job) for job in self._jobs.table.newest(self.owner, kind=kind, track_id=track_id, limit=limit)
+        ]
+
+    def close(self) -> None:
+        """Leave the cluster and the database; jobs that were asked for go on."""
+        self._jobs.close()
+        self._shared.close()
+
+    def __enter__(self) -> Workbench:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def check_separation(self, model: str = "auto", **options: Any) -> None:
+        """Raise `InvalidInputError` where `separate` would, without a track."""
+        self._separation_options({"model": model, **options})
+
+    def _separation_options(self, values: dict[str, Any]) -> SeparationOptions:
+        from pydantic import ValidationError
+
+        for name, default in (("device", self.settings.device), ("precision", self.settings.precision)):
+            if values.get(name, "auto") == "auto":
+                values[name] = default
+        try:
+            options = SeparationOptions.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise InvalidInputError(f"The option {where!r} is not right: {first['msg']}.", code="bad_option") from None
+        separation.check(options, self.settings)
+        return options
+
+    def _submit(
+        self, kind: JobKind, track_id: str | None, options: dict[str, Any], then: tuple[JobKind, ...] = ()
+    ) -> JobHandle:
+        return self._handle(self._jobs.submit(self.owner, kind, track_id, options, then))
+
+    def _handle(self, job: Job) -> JobHandle:
+        return JobHandle(self._jobs, job, lambda old: self._submit(old.kind, old.track_id, old.options, old.then))
+
+
+def _id(track: TrackLike) -> str:
+    return track if isinstance(track, str) else track.id
