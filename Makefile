@@ -1,12 +1,11 @@
 # `make demo` and `make test` do all the set-up there is. Everything else is listed by `make help`.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO := demo
 AUDIO ?=
 MODEL ?= embedded
-export SOUNDFORGE_OFFLINE ?=
 
 .PHONY: help setup demo test soak bench lint lab dashboard serve lock clean
 
@@ -16,11 +15,9 @@ help: ## Say what there is
 setup: $(STAMP) ## Make .venv and install what the lock file pins
 
 $(STAMP): requirements.lock pyproject.toml
-	@command -v $(PYTHON) >/dev/null || PYTHON_FOUND=$$(command -v python3) ; \
-	 chosen=$$(command -v $(PYTHON) || command -v python3); \
-	 $$chosen -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' || \
-	 { echo "Python 3.11 is needed (3.12 may work): install it, or run make with PYTHON=/path/to/python3.11"; exit 1; }; \
-	 $$chosen -m venv $(VENV) || { echo "Python's venv is missing: apt-get install python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+	  { echo "Python 3.11 is needed: install it, or say where it is: make $@ PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv is missing: apt-get install python3-venv"; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@

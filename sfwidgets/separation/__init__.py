@@ -16,7 +16,16 @@ from numpy.typing import NDArray
 
 from sfwidgets.errors import InvalidInputError
 from sfwidgets.models import SeparationOptions
-from sfwidgets.separation.catalogue import EMBEDDED, catalogue, describe, fingerprint, obtain, resolve
+from sfwidgets.separation.catalogue import (
+    EMBEDDED,
+    PREFERRED,
+    catalogue,
+    describe,
+    fingerprint,
+    forget_failures,
+    obtain,
+    resolve,
+)
 from sfwidgets.separation.evaluation import sdr
 from sfwidgets.separation.protocol import Block, OpenMixture, Progress, Separator, StemBlock
 from sfwidgets.settings import Settings
@@ -76,11 +85,14 @@ def check(options: SeparationOptions, settings: Settings) -> None:
 def fetch(name: str, settings: Settings, progress: Callable[[float], None] | None = None) -> None:
     """Have a model's weights on disk when this returns; `progress` is told the share and may raise to stop.
 
+    Asked for by name, a fetch that failed a moment ago is tried again.
+
     Raises
     ------
     UnknownModelError, ModelUnavailableError
     """
-    wanted = "htdemucs" if name == "auto" else resolve(name, settings)[0]
+    wanted = PREFERRED if name == "auto" else resolve(name, settings)[0]
+    forget_failures()
     obtain(wanted, settings, progress or (lambda _: None))
 
 

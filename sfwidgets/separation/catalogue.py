@@ -84,11 +84,22 @@ def catalogue(settings: Settings) -> list[ModelInfo]:
 
 
 def describe(name: str, settings: Settings) -> ModelInfo:
-    """Return what the catalogue says of one model, or of what `auto` means; raises `UnknownModelError`."""
+    """Return what the catalogue says of one model, or of what `auto` means.
+
+    Raises
+    ------
+    UnknownModelError
+    ModelUnavailableError
+        Where the model is quantised and the package that reads such weights is not installed.
+    """
     models = catalogue(settings)
     for model in models:
         if name == model.id or (name == "auto" and model.is_default):
             return model
+    if name in _DEMUCS:
+        raise ModelUnavailableError(
+            f"{name} is quantised and needs the package diffq, which is not installed; use {name.removesuffix('_q')}."
+        )
     raise UnknownModelError(f"There is no model '{name}'; there are auto, {', '.join(model.id for model in models)}.")
 
 
@@ -134,11 +145,6 @@ def obtain(name: str, settings: Settings, progress: Callable[[float], None] = la
     """
     if name == EMBEDDED:
         return
-    known = _DEMUCS.get(name)
-    if known is not None and known.quantised and not _has_diffq():
-        raise ModelUnavailableError(
-            f"{name} is quantised and needs the package diffq, which is not installed; use {name.removesuffix('_q')}."
-        )
     if weights.locate(name, settings) is not None:
         return
     if not settings.offline:
@@ -146,6 +152,8 @@ def obtain(name: str, settings: Settings, progress: Callable[[float], None] = la
     try:
         weights.fetch(name, settings, progress)
     except ModelUnavailableError as error:
+        if settings.offline:
+            raise
         with _failures_lock:
             _failures[name, settings.models_dir] = (time.monotonic(), error)
         raise

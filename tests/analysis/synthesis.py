@@ -68,7 +68,7 @@ def song(
             add(_note(36 + (tonic + root) % 12 + cents / 100, 0.9 * beat, timbre), at, 0.25)
         if eighth % 8 == 0:
             for interval in chord:
-                add(_note(55 + (tonic + root) % 12 + interval + cents / 100, 3.9 * beat, timbre), at, 0.15)
+                add(_note(48 + (tonic + root) % 12 + interval + cents / 100, 3.9 * beat, timbre), at, 0.15)
     return np.tile(0.7 * mixture / np.abs(mixture).max(), (2, 1)).astype(np.float32)
 
 
