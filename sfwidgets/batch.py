@@ -187,18 +187,20 @@ def _progress(library: Path | None) -> Iterator[None]:
     began = time.time()
     layout = "  {desc:<24}{percentage:3.0f}% |{bar}| {elapsed}"
 
+    def draw(bar: tqdm[Any], label: str, percent: int) -> None:
+        if (label, percent) != (bar.desc, bar.n):
+            bar.set_description_str(label, refresh=False)
+            bar.n = percent
+            bar.refresh()
+
     def show() -> None:
         with Workbench(library) as wb, tqdm(total=100, bar_format=layout, file=sys.stderr) as bar:
             while not over.wait(0.25):
                 for handle in wb.jobs(limit=1):
                     job = handle.value
                     if job.created_at.timestamp() >= began:
-                        bar.set_description_str(job.stage or f"{job.kind} {job.status}", refresh=False)
-                        bar.n = job.progress
-                        bar.refresh()
-            bar.set_description_str("Done", refresh=False)
-            bar.n = 100
-            bar.refresh()
+                        draw(bar, job.stage or f"{job.kind} {job.status}", job.progress)
+            draw(bar, "Done", 100)
 
     thread = threading.Thread(target=show, name="progress", daemon=True)
     thread.start()

@@ -7,6 +7,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from sfwidgets.errors import ConflictError, NotFoundError
 from sfwidgets.library.database import Database
 from sfwidgets.library.jobs import MAX_ATTEMPTS, Claim, JobTable, LeaseLostError, Unfinished
 from sfwidgets.library.results import Results
@@ -60,29 +61,33 @@ class Library:
         """
         from sfwidgets import audio
 
+        if track_id is not None:
+            check_id(track_id)
         info = audio.probe(source)
         workspace = self.store.workspace(f"add-{uuid.uuid4().hex}")
         try:
             copy = workspace / "audio"
             digest = audio.copy_hashed(source, copy)
             name = self.store.audio_name(self.owner, digest, source.suffix)
-            if not self.store.path(name).exists():
-                self.store.publish(copy, name)
+            self.store.publish(copy, name)
             known: dict[str, Any] = {
                 "title": info.title or source.stem, "artist": info.artist or "", "album": info.album or "",
                 "source": "file", **fields,
             }  # fmt: skip
-            return self.tracks.add(
-                digest[:16] if track_id is None else check_id(track_id), content_hash=digest, audio_path=str(name),
-                size=self.store.size(name), info=info, fields=known,
-            )  # fmt: skip
+            try:
+                return self.tracks.add(
+                    track_id or digest[:16], content_hash=digest, audio_path=str(name),
+                    size=self.store.size(name), info=info, fields=known,
+                )  # fmt: skip
+            except ConflictError:
+                if not self.tracks.holds_audio(digest):
+                    self.store.remove(name)
+                raise
         finally:
             self.store.discard_workspace(workspace.name)
 
     def audio_path(self, track_id: str) -> Path:
         """Return the absolute path of a track's audio; raises `NotFoundError` where it has none, or the file has gone."""
-        from sfwidgets.errors import NotFoundError
-
         path = self.store.path(self.tracks.audio_path(track_id))
         if not path.exists():
             raise NotFoundError("Track file not found. Download the track first.", code="audio_missing")

@@ -114,6 +114,11 @@ class Tracks:
             query = self._select().where(*where).order_by(order, tracks.c.id).limit(limit).offset(offset)
             return Page([_track(row) for row in connection.execute(query)], total)
 
+    def holds_audio(self, content_hash: str) -> bool:
+        """Return whether there is audio with that content."""
+        with self._database.read() as connection:
+            return bool(connection.scalar(select(exists().where(audio.c.owner == self._owner, audio.c.hash == content_hash))))
+
     def edit(self, track_id: str, fields: dict[str, str]) -> Track:
         """Set title, artist or album."""
         with self._database.write() as connection:

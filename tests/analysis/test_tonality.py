@@ -40,7 +40,7 @@ def test_a_tone_sounds_in_its_own_pitch_class(frequency: float, pitch_class: str
 
 @pytest.mark.parametrize(
     "signal",
-    [noise(0.05), noise(2), noise(20), sine(440, 0.05), sine(440, 10), song(120, 0.05)],
+    [noise(0.05), noise(2), noise(20), sine(440, 0.05), sine(440, 10), song(120, 4)[:, 1000:3205]],
     ids=["noise 50 ms", "noise 2 s", "noise 20 s", "tone 50 ms", "tone 10 s", "song 50 ms"],
 )
 def test_what_has_no_key_is_given_none(signal: np.ndarray) -> None:

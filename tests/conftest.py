@@ -1,0 +1,64 @@
+"""What tests of several packages share: songs that are synthesised, and one library with its workers."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+for _name in ("AUDIO_DATA_PATH", "MODELS_DIR", "DATABASE_URL", "DASK_SCHEDULER"):
+    os.environ.pop(_name, None)
+os.environ["SOUNDFORGE_OFFLINE"] = "true"
+
+from sfwidgets import Workbench  # noqa: E402
+from sfwidgets.jobs import stop_cluster  # noqa: E402
+
+RATE = 44100
+
+
+def write_song(path: Path, seconds: float, *, seed: int = 0) -> Path:
+    """Write a stereo song of a voice-like tone, a bass line and a click on every beat (120 BPM)."""
+    random = np.random.default_rng(seed)
+    time = np.arange(int(seconds * RATE)) / RATE
+    voice = 0.2 * np.sin(2 * np.pi * (220 + 3 * np.sin(2 * np.pi * 5 * time)) * time)
+    bass = 0.2 * np.sin(2 * np.pi * 55 * time)
+    drums = 0.3 * random.standard_normal(len(time)) * np.exp(-30 * (time % 0.5))
+    mixture = np.stack([voice + bass + drums, 0.8 * voice + bass + 0.9 * drums], axis=1)
+    soundfile.write(path, (mixture + 1e-4 * random.standard_normal(mixture.shape)).astype(np.float32), RATE)
+    return path
+
+
+@pytest.fixture
+def song(tmp_path: Path) -> Callable[..., Path]:
+    """Return what writes a song: song(seconds, seed=0, name="song.wav")."""
+    return lambda seconds, seed=0, name="song.wav": write_song(tmp_path / name, seconds, seed=seed)
+
+
+@pytest.fixture
+def wb(tmp_path: Path) -> Iterator[Workbench]:
+    """A workbench on a library of its own; its workers, if it starts any, are gone afterwards."""
+    with Workbench(tmp_path / "library") as workbench:
+        yield workbench
+    stop_cluster(workbench.settings)
+
+
+@pytest.fixture(scope="session")
+def shared_wb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+    """A workbench whose workers stay warm for the whole session: for tests that harm nothing."""
+    with Workbench(tmp_path_factory.mktemp("shared") / "library") as workbench:
+        yield workbench
+    stop_cluster(workbench.settings)
+
+
+@pytest.fixture(scope="session")
+def excerpt() -> Path:
+    """Six seconds of real music with its four true stems, from the package stempeg."""
+    spec = importlib.util.find_spec("stempeg")
+    assert spec is not None
+    assert spec.origin is not None
+    return next((Path(spec.origin).parent / "data").glob("*.stem.mp4"))
