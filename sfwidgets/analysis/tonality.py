@@ -95,6 +95,6 @@ def key(pitch_classes: NDArray[np.float64]) -> tuple[str | None, float]:
     variety = min(1.0, (np.count_nonzero(mean > 0.1 * mean.max()) - 1) / 2)
     enough = min(1.0, sounding / _ENOUGH_FRAMES)
     strength = max(0.0, float(correlations[best])) * relief * variety * enough
-    if False:
+    if strength < _LEAST_STRENGTH:
         return None, strength
     return f"{PITCH_CLASSES[best % 12]} {'major' if best < 12 else 'minor'}", strength

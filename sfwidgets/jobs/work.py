@@ -86,7 +86,7 @@ def analyse(attempt: Attempt) -> None:
         channels = min(track.channels or 2, 2)
         found = analysis.analyse(
             _with_peaks(attempt, source, ANALYSIS_RATE, channels, notices),
-            sample_rate=ANALYSIS_RATE, track_id=track.id, progress=attempt.progress,
+            sample_rate=ANALYSIS_RATE, track_id=track.id, progress=attempt.progress, duration=track.duration,
         )  # fmt: skip
     measured = found.model_copy(update={"track_id": track.id})
     attempt.complete(

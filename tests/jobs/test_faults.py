@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import psutil
 import pytest
 
@@ -22,11 +23,19 @@ from sfwidgets.library import Shared
 
 Song = Callable[..., Path]
 
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers can't import the tests
+
 
 def heavy_worker(wb: Workbench) -> int:
-    workers = wb._jobs.client().scheduler_info(n_workers=-1)["workers"]
-    address = next(a for a, w in workers.items() if HEAVY in w["resources"])
-    return int(wb._jobs.client().run(os.getpid, workers=[address])[address])
+    """Return the process of the worker that separates, as soon as there is one."""
+    client, found = wb._jobs.client(), []
+    until(lambda: found.extend(_heavy(client)) or found)
+    return int(client.run(os.getpid, workers=found)[found[0]])
+
+
+def _heavy(client: Any) -> list[str]:
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    return [address for address, worker in workers.items() if HEAVY in worker["resources"]]
 
 
 def daemon(wb: Workbench) -> int:
@@ -163,9 +172,7 @@ def kill_at(point: str) -> None:
 def test_a_kill_at_a_chosen_point_loses_and_doubles_nothing(warm: Workbench, song: Song, point: str) -> None:
     track = warm.add(song(5))
     client = warm._jobs.client()
-    workers = client.scheduler_info(n_workers=-1)["workers"]
-    heavy = [a for a, w in workers.items() if HEAVY in w["resources"]]
-    client.run(kill_at, point, workers=heavy)
+    client.run(kill_at, point, workers=_heavy(client))
     job = warm.separate(track, "embedded").wait(120)
     assert job.value.attempt == (1 if point == "before the event" else 2)
     check_whole(warm, track.id)
