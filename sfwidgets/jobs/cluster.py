@@ -40,6 +40,7 @@ DASK_CONFIG: dict[str, Any] = {
     "distributed.admin.system-monitor.interval": "2s",
     "distributed.admin.low-level-log-length": 1000,
     "distributed.comm.timeouts.connect": "10s",
+    "logging": {"distributed.worker": "warning", "distributed.client": "critical"},
     # No dashboard, and no unauthenticated HTTP route of any other kind.
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],

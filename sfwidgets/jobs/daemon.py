@@ -47,46 +47,37 @@ async def _serve(settings: Settings) -> None:
     import dask
 
     dask.config.set(DASK_CONFIG)
-    from distributed import Nanny, Scheduler, SpecCluster
+    from distributed import Nanny, Scheduler
 
     pem = _key_pair()
-    no_dashboard = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
-    options = {
-        "security": security(pem), "memory_limit": 0, "silence_logs": False, **no_dashboard,
-        "preload": ["sfwidgets.jobs.preload"], "local_directory": str(run_folder(settings) / "dask"),
-        "protocol": "tls", "host": "127.0.0.1",
+    common = {
+        "security": security(pem), "protocol": "tls", "host": "127.0.0.1", "dashboard": False,
+        "dashboard_address": "127.0.0.1:0",
+    }  # fmt: skip
+    worker = {
+        **common, "memory_limit": 0, "preload": ["sfwidgets.jobs.preload"],
+        "local_directory": str(run_folder(settings) / "dask"),
     }  # fmt: skip
     cores = os.cpu_count() or 1
-    workers = {
-        HEAVY: {"cls": Nanny, "options": {**options, "nthreads": 1, "resources": {HEAVY: 1}}},
-        LIGHT: {"cls": Nanny, "options": {**options, "nthreads": cores, "resources": {LIGHT: cores}}},
-    }
-    scheduler = {
-        "cls": Scheduler,
-        "options": {"security": security(pem), "protocol": "tls", "host": "127.0.0.1", "port": 0, **no_dashboard},
-    }
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with SpecCluster(
-        workers=workers, scheduler=scheduler, security=security(pem), asynchronous=True, name="soundforge"
-    ) as cluster:
-        await asyncio.wait_for(_all_workers(cluster, len(workers)), timeout=60)
-        _announce(settings, cluster.scheduler_address, pem)
-        log.info("The cluster is up at %s.", cluster.scheduler_address)
+    # Not a SpecCluster: that closes for good a nanny whose worker is found dead twice within 15 seconds.
+    async with (
+        Scheduler(port=0, **common) as scheduler,
+        Nanny(scheduler.address, name=HEAVY, nthreads=1, resources={HEAVY: 1}, **worker) as heavy,
+        Nanny(scheduler.address, name=LIGHT, nthreads=cores, resources={LIGHT: cores}, **worker) as light,
+    ):
+        _announce(settings, scheduler.address, pem)
+        log.info("The cluster is up at %s.", scheduler.address)
         try:
-            await _until_idle(settings, cluster, stop)
+            await _until_idle(settings, scheduler, [heavy, light], stop)
         finally:
             address_file(settings).unlink(missing_ok=True)
     log.info("The cluster is down.")
 
 
-async def _all_workers(cluster: Any, count: int) -> None:
-    while len(cluster.scheduler.workers) < count:
-        await asyncio.sleep(0.02)
-
-
-async def _until_idle(settings: Settings, cluster: Any, stop: asyncio.Event) -> None:
+async def _until_idle(settings: Settings, scheduler: Any, nannies: list[Any], stop: asyncio.Event) -> None:
     from sfwidgets.jobs.service import Jobs
     from sfwidgets.library import Shared
 
@@ -96,7 +87,11 @@ async def _until_idle(settings: Settings, cluster: Any, stop: asyncio.Event) -> 
     busy_until = time.monotonic()
     try:
         while not stop.is_set():
-            if await asyncio.to_thread(_care, jobs, cluster.scheduler.tasks):
+            lost = [nanny.name for nanny in nannies if nanny.status.name in ("closing", "closed", "failed")]
+            if lost:
+                log.error("The worker %s could not be kept alive; the cluster ends, and is started anew when needed.", lost)
+                return
+            if await asyncio.to_thread(_care, jobs, scheduler.tasks):
                 busy_until = time.monotonic()
             if time.monotonic() - busy_until > settings.idle_minutes * 60:
                 log.info("Idle for %g minutes.", settings.idle_minutes)

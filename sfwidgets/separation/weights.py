@@ -122,14 +122,14 @@ def fetch(name: str, settings: Settings, progress: Report) -> Bag:
     here = locate(name, settings)
     if here is not None:
         return here
+    if name not in _published():
+        raise ModelUnavailableError(
+            f"The weights of {name} are incomplete in MODELS_DIR: its .yaml names a network whose file is not there."
+        )
     if settings.offline:
         raise ModelUnavailableError(
             f"The weights of {name} are not on this machine, and SOUNDFORGE_OFFLINE forbids fetching them; "
             f"{_how_to_get(name)}."
-        )
-    if name not in _published():
-        raise ModelUnavailableError(
-            f"The weights of {name} are incomplete in MODELS_DIR: its .yaml names a network whose file is not there."
         )
     reasons = []
     for host, fetch_from in (("the model hub", _fetch_from_hub), ("the older host", _fetch_from_old_host)):

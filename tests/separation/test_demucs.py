@@ -78,7 +78,7 @@ def test_a_weights_file_may_not_run_code(tmp_path: Path) -> None:
 def test_a_bag_that_lacks_a_network_says_so(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("models: ['abc']\n")
     with pytest.raises(ModelUnavailableError, match=r"mine.*incomplete"):
-        load_demucs("mine", Settings(_env_file=None, models_dir=tmp_path), "cpu", "float32")
+        load_demucs("mine", Settings(_env_file=None, models_dir=tmp_path, offline=False), "cpu", "float32")
 
 
 def test_offline_says_how_to_get_the_weights() -> None:
@@ -131,7 +131,7 @@ def test_weights_come_from_the_hub_once_and_then_from_its_cache(hub: Path) -> No
     repository.mkdir(parents=True)
     save_safetensors(small_network("htdemucs", 0), repository, "955717e8")
     (repository / "htdemucs.yaml").write_text("models: ['955717e8']\n")
-    settings = Settings(_env_file=None)
+    settings = Settings(_env_file=None, offline=False)
     shares: list[float] = []
     separation.fetch("htdemucs", settings, shares.append)
     assert shares[-1] == 1.0
@@ -149,8 +149,8 @@ def test_what_the_hub_lacks_comes_from_the_older_host(
         lambda: {"955717e8": (hub / "old" / file.name).as_uri()},
     )
     shutil.copy(file, hub / "old" / file.name)
-    separation.fetch("htdemucs", Settings(_env_file=None))
-    bag = locate("htdemucs", Settings(_env_file=None))
+    separation.fetch("htdemucs", Settings(_env_file=None, offline=False))
+    bag = locate("htdemucs", Settings(_env_file=None, offline=False))
     assert bag is not None
     assert bag.files[0].read_bytes() == file.read_bytes()
 
@@ -162,7 +162,7 @@ def test_a_download_that_arrives_damaged_leaves_nothing(
     damaged.write_bytes(b"half a file")
     monkeypatch.setattr("sfwidgets.separation.weights._published_urls", lambda: {"955717e8": damaged.as_uri()})
     with pytest.raises(ModelUnavailableError, match="damaged"):
-        separation.fetch("htdemucs", Settings(_env_file=None))
+        separation.fetch("htdemucs", Settings(_env_file=None, offline=False))
     assert not list((tmp_path / "torch").rglob("*.th"))
 
 
@@ -178,7 +178,7 @@ def test_a_host_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) 
         )
         monkeypatch.setattr("sfwidgets.separation.weights._published_urls", lambda: {"955717e8": address + "/x.th"})
         with pytest.raises(ModelUnavailableError, match="timed out"):
-            separation.fetch("htdemucs", Settings(_env_file=None))
+            separation.fetch("htdemucs", Settings(_env_file=None, offline=False))
 
 
 def test_two_stems_add_up_to_the_mixture(models_dir: Path) -> None:
