@@ -40,6 +40,8 @@ DASK_CONFIG: dict[str, Any] = {
     "distributed.admin.system-monitor.interval": "2s",
     "distributed.admin.low-level-log-length": 1000,
     "distributed.comm.timeouts.connect": "10s",
+    # By default Dask gives each worker one thread of OpenMP, and an allocator that trims at every turn.
+    "distributed.nanny.pre-spawn-environ": {},
     "logging": {"distributed.worker": "warning", "distributed.client": "critical"},
     # No dashboard, and no unauthenticated HTTP route of any other kind.
     "distributed.scheduler.http.routes": [],
@@ -127,7 +129,7 @@ def _alive(known: dict[str, Any]) -> bool:
 def _start(settings: Settings) -> Client:
     folder = run_folder(settings)
     address_file(settings).unlink(missing_ok=True)
-    environment = {**os.environ, "AUDIO_DATA_PATH": str(settings.library), **ALLOCATOR}
+    environment = {**os.environ, "AUDIO_DATA_PATH": str(settings.library), **WORKER_ENVIRONMENT}
     if settings.database_url is not None:
         environment["DATABASE_URL"] = settings.database_url.get_secret_value()
     environment["SOUNDFORGE_IDLE_MINUTES"] = str(settings.idle_minutes)
@@ -149,13 +151,15 @@ def _start(settings: Settings) -> Client:
     raise UnavailableError(f"The library's workers could not be started; {log_file} says why.", code="no_cluster")
 
 
-ALLOCATOR = {
+WORKER_ENVIRONMENT = {
     # A segment of Demucs allocates and frees hundreds of MB in large pieces. By default glibc gives each back to the
     # system at once, and 18 million page faults later a third of the time has gone (measured, see design.md).
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(4 << 30),
     "MALLOC_TOP_PAD_": str(64 << 20),
+    # Threads that wait for work should not burn the core that a light job needs.
+    "OMP_WAIT_POLICY": "passive",
 }
 
 
