@@ -157,9 +157,7 @@ WORKER_ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(4 << 30),
-    "MALLOC_TOP_PAD_": str(64 << 20),
-    # Threads that wait for work should not burn the core that a light job needs.
-    "OMP_WAIT_POLICY": "passive",
+    "MALLOC_TOP_PAD_": str(512 << 20),
 }
 
 

@@ -45,10 +45,9 @@ def main() -> int:
 
 async def _serve(settings: Settings) -> None:
     import dask
-
-    dask.config.set(DASK_CONFIG)
     from distributed import Nanny, Scheduler
 
+    dask.config.set(DASK_CONFIG)  # after the import, which would fill what is empty here with its defaults
     pem = _key_pair()
     common = {
         "security": security(pem), "protocol": "tls", "host": "127.0.0.1", "dashboard": False,
