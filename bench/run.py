@@ -100,7 +100,17 @@ class Bench:
     def ours(self, songs: list[Path], model: str = MODEL) -> float:
         out = self.folder / "ours"
         return self.run(
-            [str(BIN / "soundforge"), "separate", "--model", model, "--format", "wav", "--out", str(out), *map(str, songs)],
+            [
+                str(BIN / "soundforge"),
+                "separate",
+                "--model",
+                model,
+                "--format",
+                "wav",
+                "--out",
+                str(out),
+                *map(str, songs),
+            ],
             out,
         )
 

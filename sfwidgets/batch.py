@@ -92,7 +92,12 @@ def run_pipeline(audio: Path, out: Path, *, parameters: dict[str, Any], library:
     try:
         with _progress(library):
             papermill.execute_notebook(
-                pipeline_notebook(), executed, parameters=given, progress_bar=False, log_output=False, cwd=str(out),
+                pipeline_notebook(),
+                executed,
+                parameters=given,
+                progress_bar=False,
+                log_output=False,
+                cwd=str(out),
                 extra_arguments=["--log-level=ERROR"],
             )
     except PapermillExecutionError as error:

@@ -116,8 +116,12 @@ def analyze(audio: Audio, as_json: AsJson = False, library: Library = None) -> N
             analysis = wb.analysis(handle.wait().value.track_id)
             tempo = "no steady tempo" if analysis.tempo is None else f"{analysis.tempo:.1f} BPM"
             loudness = "silent" if analysis.loudness is None else f"{analysis.loudness:.1f} LUFS"
-            _say(as_json, f"{audio[index].name}: {analysis.duration:.1f} s, {tempo}, {analysis.key or 'no key'}, {loudness}")
-            return analysis.to_json()
+            _say(
+                as_json,
+                f"{audio[index].name}: {analysis.duration:.1f} s, {tempo}, {analysis.key or 'no key'}, {loudness}",
+            )
+            document: dict[str, Any] = analysis.to_json()
+            return document
 
         _report(audio, asked, finish, as_json)
 
@@ -213,9 +217,7 @@ def _ask(path: Path, submit: Callable[[Path], Any]) -> Any:
         return error
 
 
-def _report(
-    paths: list[Path], asked: list[Any], finish: Callable[[int, Any], dict[str, Any]], as_json: bool
-) -> None:
+def _report(paths: list[Path], asked: list[Any], finish: Callable[[int, Any], dict[str, Any]], as_json: bool) -> None:
     answers: list[dict[str, Any]] = []
     codes = {DONE}
     for index, (path, handle) in enumerate(zip(paths, asked, strict=True)):

@@ -113,7 +113,9 @@ def _database(settings: Settings) -> Finding:
             connection.execute(text("SELECT 1"))
         database.close()
     except (SQLAlchemyError, ImportError) as error:
-        return Finding(part="database", state="missing", sentence=f"{name}: {type(error).__name__}. Check DATABASE_URL.")
+        return Finding(
+            part="database", state="missing", sentence=f"{name}: {type(error).__name__}. Check DATABASE_URL."
+        )
     return Finding(part="database", state="ok", sentence=name)
 
 
@@ -137,4 +139,6 @@ def _named(part: str, variable: str, otherwise: str) -> Finding:
 
 def _spotdl() -> Finding:
     there = shutil.which("spotdl") is not None or find_spec("spotdl") is not None
-    return Finding(part="spotdl", state="off", sentence=("installed; " if there else "not installed; ") + "not used yet")
+    return Finding(
+        part="spotdl", state="off", sentence=("installed; " if there else "not installed; ") + "not used yet"
+    )

@@ -29,9 +29,7 @@ def check_id(value: str, what: str = "track id") -> str:
     Ids are chosen by clients and become part of file names: 1 to 64 of `A-Z a-z 0-9 _ -`, and nothing else.
     """
     if not isinstance(value, str) or not _ID.fullmatch(value):
-        raise InvalidInputError(
-            f"A {what} is 1 to 64 characters of A-Z, a-z, 0-9, '_' and '-'.", code="invalid_id"
-        )
+        raise InvalidInputError(f"A {what} is 1 to 64 characters of A-Z, a-z, 0-9, '_' and '-'.", code="invalid_id")
     return value
 
 
@@ -39,7 +37,9 @@ def check_format(value: str) -> StemFormat:
     """Return `value` where it is a format that stems can be written in, else raise `InvalidInputError`."""
     formats = get_args(StemFormat)
     if value not in formats:
-        raise InvalidInputError(f"Stems are written as one of {', '.join(formats)}; not as {value!r}.", code="bad_format")
+        raise InvalidInputError(
+            f"Stems are written as one of {', '.join(formats)}; not as {value!r}.", code="bad_format"
+        )
     return cast("StemFormat", value)
 
 

@@ -37,22 +37,16 @@ class Settings(BaseSettings):
         frozen=True,
     )
 
-    library: Path = Field(
-        default_factory=_default_library, validation_alias=AliasChoices("AUDIO_DATA_PATH", "library")
-    )
+    library: Path = Field(default_factory=_default_library, validation_alias=AliasChoices("AUDIO_DATA_PATH", "library"))
     """The folder that holds the database, the audio, the stems and everything made from them."""
 
     models_dir: Path | None = Field(default=None, validation_alias=AliasChoices("MODELS_DIR", "models_dir"))
     """A folder of model weights: demucs' repository layout, or the hub's safetensors."""
 
-    database_url: SecretStr | None = Field(
-        default=None, validation_alias=AliasChoices("DATABASE_URL", "database_url")
-    )
+    database_url: SecretStr | None = Field(default=None, validation_alias=AliasChoices("DATABASE_URL", "database_url"))
     """An SQLAlchemy URL; unset means `soundforge.db` (SQLite) in the library."""
 
-    dask_scheduler: str | None = Field(
-        default=None, validation_alias=AliasChoices("DASK_SCHEDULER", "dask_scheduler")
-    )
+    dask_scheduler: str | None = Field(default=None, validation_alias=AliasChoices("DASK_SCHEDULER", "dask_scheduler"))
     """The address of a Dask scheduler; unset means a cluster of the library's own on this machine."""
 
     device: Device = Field(default="auto", validation_alias=AliasChoices("SOUNDFORGE_DEVICE", "device"))

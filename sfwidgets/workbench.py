@@ -78,8 +78,7 @@ class Workbench:
         self._shared = Shared(self.settings)
         self._library = self._shared.of(owner)
         self._jobs = Jobs(self._shared, self.settings)
-        if self._shared.jobs.unfinished(limit=1):
-            self._jobs.recover()
+        self._jobs.resume()
 
     @property
     def owner(self) -> str:

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 MAX_CHANNELS = 64
 MAX_SAMPLE_RATE = 768_000
 
-_FORMATS = (
-    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,eac3,flac,flv,matroska,webm,mov,mp4,mp3,mpeg,mpegts,ogg,tta,w64,wav,wv"
-)
+_FORMATS = "aac,ac3,aiff,amr,ape,asf,au,avi,caf,eac3,flac,flv,matroska,webm,mov,mp4,mp3,mpeg,mpegts,ogg,tta,w64,wav,wv"
 """FFmpeg's demuxers for audio and for films with sound. Its playlist formats (hls, concat, …) are left out: they make
 one file read others, or the network, at the wish of whoever uploaded it."""
 

@@ -88,7 +88,9 @@ async def _until_idle(settings: Settings, scheduler: Any, nannies: list[Any], st
         while not stop.is_set():
             lost = [nanny.name for nanny in nannies if nanny.status.name in ("closing", "closed", "failed")]
             if lost:
-                log.error("The worker %s could not be kept alive; the cluster ends, and is started anew when needed.", lost)
+                log.error(
+                    "The worker %s could not be kept alive; the cluster ends, and is started anew when needed.", lost
+                )
                 return
             if await asyncio.to_thread(_care, jobs, scheduler.tasks):
                 busy_until = time.monotonic()

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from sfwidgets.errors import SoundForgeError
 from sfwidgets.jobs.cluster import HEAVY, LIGHT, connect, machine_id
 from sfwidgets.jobs.events import TOPIC, EventHub, Watcher, pack
 from sfwidgets.library import Shared, Unfinished
@@ -53,8 +54,11 @@ class Jobs:
             owner, kind, track_id, options, then=then, settings=job_settings(self._settings)
         )
         if created:
-            publish(client, job)
-            send(client, self.table, job)
+            try:
+                publish(client, job)
+                send(client, self.table, job)
+            except (OSError, TimeoutError) as error:
+                log.warning("The cluster was lost; job %s waits in the table until it is back: %s", job.id, error)
         return job
 
     def cancel(self, owner: str, job_id: str) -> Job:
@@ -67,9 +71,10 @@ class Jobs:
 
     def watch(self, job: Job, watcher: Watcher) -> Callable[[], None]:
         """Tell `watcher` of everything that happens to a job; returns what ends that. A job that has ended is told."""
-        self.client()
         unwatch = self._hub.watch(job, watcher)
         for current in self.table.many([job.id]):
+            if not current.done:
+                self.client()
             self._hub.tell(current)
         return unwatch
 
@@ -113,7 +118,15 @@ class Jobs:
             send(client, self.table, job)
 
     def _recover_quietly(self) -> None:
-        self.recover()
+        try:
+            self.recover()
+        except (SoundForgeError, OSError, TimeoutError) as error:
+            log.warning("Jobs that have not ended could not be looked after just now: %s", error)
+
+    def resume(self) -> None:
+        """Look after jobs that another process left unfinished; a library can be read even where that fails."""
+        if self.table.unfinished(limit=1):
+            self._recover_quietly()
 
 
 def job_settings(settings: Settings) -> dict[str, Any]:

@@ -175,9 +175,7 @@ class _StemWriter:
         self._audio = self._files.enter_context(
             audio.Encoder(self._audio_path, sample_rate=sample_rate, channels=channels)
         )
-        self._peaks = self._files.enter_context(
-            audio.PeakWriter(folder / f"{name}.dat", sample_rate=sample_rate)
-        )
+        self._peaks = self._files.enter_context(audio.PeakWriter(folder / f"{name}.dat", sample_rate=sample_rate))
 
     def __enter__(self) -> _StemWriter:
         return self
@@ -203,7 +201,9 @@ class _StemWriter:
 
 def _clip_notices(stems: list[Stem]) -> list[str]:
     return [
-        f"{stem.clipped} samples of {stem.name} were beyond full scale and were limited." for stem in stems if stem.clipped
+        f"{stem.clipped} samples of {stem.name} were beyond full scale and were limited."
+        for stem in stems
+        if stem.clipped
     ]
 
 

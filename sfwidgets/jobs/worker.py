@@ -96,9 +96,7 @@ class Attempt:
             done = self._shared.jobs.complete(connection, self.job, output_path=output_path, result=result or {})
             record(connection)
             following = [
-                self._shared.jobs.insert(
-                    connection, done.owner, kind, done.track_id, {}, settings=self._claim_settings
-                )
+                self._shared.jobs.insert(connection, done.owner, kind, done.track_id, {}, settings=self._claim_settings)
                 for kind in done.then
             ]
         _tell(done)

@@ -84,18 +84,29 @@ class JobTable:
         """Do as `submit` does, within a transaction that is open already."""
         asked = json.dumps([kind, track_id, options, sorted(then)], sort_keys=True)
         fingerprint = hashlib.sha256(asked.encode()).hexdigest()
-        same = select(jobs).where(
-            jobs.c.owner == owner, jobs.c.fingerprint == fingerprint, jobs.c.status.in_(RUNNING)
-        )
+        same = select(jobs).where(jobs.c.owner == owner, jobs.c.fingerprint == fingerprint, jobs.c.status.in_(RUNNING))
         running = connection.execute(same).first()
         if running is not None:
             return _job(running), False
         row = connection.execute(
             insert(jobs)
             .values(
-                id=uuid.uuid4().hex, owner=owner, kind=kind, track_id=track_id, status="queued", progress=0, stage="",
-                options=options, settings=settings, then=list(then), fingerprint=fingerprint, seq=1, attempt=0,
-                lease_until=0.0, cancel_requested=False, created_at=time.time(),
+                id=uuid.uuid4().hex,
+                owner=owner,
+                kind=kind,
+                track_id=track_id,
+                status="queued",
+                progress=0,
+                stage="",
+                options=options,
+                settings=settings,
+                then=list(then),
+                fingerprint=fingerprint,
+                seq=1,
+                attempt=0,
+                lease_until=0.0,
+                cancel_requested=False,
+                created_at=time.time(),
             )
             .returning(jobs)
         ).one()
@@ -144,8 +155,14 @@ class JobTable:
             update(jobs)
             .where(jobs.c.id == job_id, free, jobs.c.attempt < MAX_ATTEMPTS, jobs.c.cancel_requested.is_(False))
             .values(
-                status="processing", attempt=jobs.c.attempt + 1, seq=jobs.c.seq + 1, holder=holder, progress=0,
-                stage="Starting", lease_until=now + LEASE_SECONDS, started_at=now,
+                status="processing",
+                attempt=jobs.c.attempt + 1,
+                seq=jobs.c.seq + 1,
+                holder=holder,
+                progress=0,
+                stage="Starting",
+                lease_until=now + LEASE_SECONDS,
+                started_at=now,
             )
             .returning(jobs)
         )
@@ -238,16 +255,33 @@ def _held(job: Job) -> tuple[Any, ...]:
 
 def _ended(status: str) -> dict[str, Any]:
     return {
-        "status": status, "stage": "", "completed_at": time.time(), "seq": jobs.c.seq + 1, "lease_until": 0.0,
+        "status": status,
+        "stage": "",
+        "completed_at": time.time(),
+        "seq": jobs.c.seq + 1,
+        "lease_until": 0.0,
         "holder": None,
     }
 
 
 def _job(row: Row[Any]) -> Job:
     return Job(
-        id=row.id, owner=row.owner, kind=row.kind, track_id=row.track_id, status=row.status, progress=row.progress,
-        stage=row.stage, options=row.options, then=tuple(row.then), attempt=row.attempt, seq=row.seq, error=row.error,
-        code=row.code, output_path=row.output_path, result=row.result, created_at=moment(row.created_at),
+        id=row.id,
+        owner=row.owner,
+        kind=row.kind,
+        track_id=row.track_id,
+        status=row.status,
+        progress=row.progress,
+        stage=row.stage,
+        options=row.options,
+        then=tuple(row.then),
+        attempt=row.attempt,
+        seq=row.seq,
+        error=row.error,
+        code=row.code,
+        output_path=row.output_path,
+        result=row.result,
+        created_at=moment(row.created_at),
         started_at=None if row.started_at is None else moment(row.started_at),
         completed_at=None if row.completed_at is None else moment(row.completed_at),
     )

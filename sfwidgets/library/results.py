@@ -46,10 +46,20 @@ class Results:
         values = stem_set.model_dump(mode="json")
         connection.execute(
             insert(stem_sets).values(
-                id=stem_set.id, owner=self._owner, hash=content_hash, key=key, folder=folder, model=stem_set.model,
-                precision=stem_set.precision, preview=stem_set.preview, options=values["options"],
-                stems=values["stems"], size=sum(s.size for s in stem_set.stems), notices=stem_set.notices,
-                seconds=stem_set.seconds, created_at=stem_set.created_at.timestamp(),
+                id=stem_set.id,
+                owner=self._owner,
+                hash=content_hash,
+                key=key,
+                folder=folder,
+                model=stem_set.model,
+                precision=stem_set.precision,
+                preview=stem_set.preview,
+                options=values["options"],
+                stems=values["stems"],
+                size=sum(s.size for s in stem_set.stems),
+                notices=stem_set.notices,
+                seconds=stem_set.seconds,
+                created_at=stem_set.created_at.timestamp(),
             )
         )
 
@@ -82,8 +92,12 @@ class Results:
         connection.execute(delete(analyses).where(*held))
         connection.execute(
             insert(analyses).values(
-                owner=self._owner, track_id=analysis.track_id, hash=content_hash, version=version,
-                document=analysis.to_json(), created_at=analysis.analyzed_at.timestamp(),
+                owner=self._owner,
+                track_id=analysis.track_id,
+                hash=content_hash,
+                version=version,
+                document=analysis.to_json(),
+                created_at=analysis.analyzed_at.timestamp(),
             )
         )
 
@@ -108,8 +122,13 @@ class Results:
 
 def _stem_set(row: Row[Any]) -> StemSet:
     return StemSet(
-        id=row.id, model=row.model, precision=row.precision, preview=row.preview, notices=row.notices,
-        options=SeparationOptions.model_validate(row.options), seconds=row.seconds,
+        id=row.id,
+        model=row.model,
+        precision=row.precision,
+        preview=row.preview,
+        notices=row.notices,
+        options=SeparationOptions.model_validate(row.options),
+        seconds=row.seconds,
         stems=[Stem.model_validate({**stem, "path": Path(stem["path"])}) for stem in row.stems],
         created_at=moment(row.created_at),
     )

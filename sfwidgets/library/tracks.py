@@ -70,9 +70,16 @@ class Tracks:
             if connection.execute(there).first() is None:
                 connection.execute(
                     insert(audio).values(
-                        owner=self._owner, hash=content_hash, path=audio_path, size=size, created_at=now,
-                        duration=info.duration, sample_rate=info.sample_rate, channels=info.channels,
-                        codec=info.codec, container=info.container,
+                        owner=self._owner,
+                        hash=content_hash,
+                        path=audio_path,
+                        size=size,
+                        created_at=now,
+                        duration=info.duration,
+                        sample_rate=info.sample_rate,
+                        channels=info.channels,
+                        codec=info.codec,
+                        container=info.container,
                     )
                 )
             if row is None:
@@ -82,9 +89,7 @@ class Tracks:
                     )
                 )
             elif row.hash is None:
-                connection.execute(
-                    update(tracks).where(*self._is(track_id)).values(hash=content_hash, updated_at=now)
-                )
+                connection.execute(update(tracks).where(*self._is(track_id)).values(hash=content_hash, updated_at=now))
             return self._get(connection, track_id)
 
     def get(self, track_id: str) -> Track:
@@ -106,7 +111,12 @@ class Tracks:
         if search:
             pattern = "%" + search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
             where.append(
-                or_(*(c.ilike(pattern, escape="\\") for c in (tracks.c.title, tracks.c.artist, tracks.c.album, tracks.c.id)))
+                or_(
+                    *(
+                        c.ilike(pattern, escape="\\")
+                        for c in (tracks.c.title, tracks.c.artist, tracks.c.album, tracks.c.id)
+                    )
+                )
             )
         order = column.desc() if sort.startswith("-") else column.asc()
         with self._database.read() as connection:
@@ -117,15 +127,15 @@ class Tracks:
     def holds_audio(self, content_hash: str) -> bool:
         """Return whether there is audio with that content."""
         with self._database.read() as connection:
-            return bool(connection.scalar(select(exists().where(audio.c.owner == self._owner, audio.c.hash == content_hash))))
+            return bool(
+                connection.scalar(select(exists().where(audio.c.owner == self._owner, audio.c.hash == content_hash)))
+            )
 
     def edit(self, track_id: str, fields: dict[str, str]) -> Track:
         """Set title, artist or album."""
         with self._database.write() as connection:
             self._get(connection, track_id)
-            connection.execute(
-                update(tracks).where(*self._is(track_id)).values(updated_at=time.time(), **fields)
-            )
+            connection.execute(update(tracks).where(*self._is(track_id)).values(updated_at=time.time(), **fields))
             return self._get(connection, track_id)
 
     def audio_path(self, track_id: str) -> str:
@@ -220,8 +230,19 @@ def moment(seconds: float) -> datetime:
 
 def _track(row: Row[Any]) -> Track:
     return Track(
-        id=row.id, owner=row.owner, title=row.title, artist=row.artist, album=row.album, artwork_url=row.artwork_url,
-        source=row.source, content_hash=row.hash, duration=row.duration, sample_rate=row.sample_rate,
-        channels=row.channels, created_at=moment(row.created_at), updated_at=moment(row.updated_at),
-        has_stems=bool(row.has_stems), has_analysis=bool(row.has_analysis),
+        id=row.id,
+        owner=row.owner,
+        title=row.title,
+        artist=row.artist,
+        album=row.album,
+        artwork_url=row.artwork_url,
+        source=row.source,
+        content_hash=row.hash,
+        duration=row.duration,
+        sample_rate=row.sample_rate,
+        channels=row.channels,
+        created_at=moment(row.created_at),
+        updated_at=moment(row.updated_at),
+        has_stems=bool(row.has_stems),
+        has_analysis=bool(row.has_analysis),
     )

@@ -22,9 +22,7 @@ def test_the_file_is_audiowaveforms_version_2(tmp_path):
     """Field by field, after DataFormat.md of bbc/audiowaveform."""
     block = np.array([[0.5, -0.25, 0, 0, 1.0], [0, 0.75, -1.0, 0, 0]], dtype=np.float32)
     data = _write(tmp_path / "a.dat", [block], samples_per_pixel=2).read_bytes()
-    assert data == struct.pack("<iIiiIi", 2, 0, 44100, 2, 3, 1) + struct.pack(
-        "<6h", -8192, 24576, -32768, 0, 0, 32767
-    )
+    assert data == struct.pack("<iIiiIi", 2, 0, 44100, 2, 3, 1) + struct.pack("<6h", -8192, 24576, -32768, 0, 0, 32767)
 
 
 @pytest.mark.parametrize("frames", [100_000, 4096, 333, 1])

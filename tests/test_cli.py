@@ -1,0 +1,165 @@
+"""The command, from a real shell: what it prints, where files end up, and its exit codes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from sfwidgets.jobs import stop_cluster
+from sfwidgets.settings import Settings
+
+Song = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("cli") / "library"
+    yield folder
+    stop_cluster(Settings(library=folder))
+
+
+@pytest.fixture
+def soundforge(library: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    def run(*arguments: Any, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "sfwidgets.cli", *map(str, arguments)],
+            capture_output=True, text=True, timeout=120, cwd=tmp_path, stdin=subprocess.DEVNULL,
+            env={**os.environ, "AUDIO_DATA_PATH": str(library), **environment},
+        )  # fmt: skip
+
+    return run
+
+
+def test_one_song_gives_one_json_object_and_nothing_else(soundforge: Any, song: Song, tmp_path: Path) -> None:
+    done = soundforge("separate", song(4), "--model", "embedded", "--out", "out", "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert set(answer) == {"trackId", "jobId", "model", "precision", "seconds", "stems"}
+    assert answer["model"] == "embedded"
+    assert sorted(s["type"] for s in answer["stems"]) == ["bass", "drums", "other", "vocals"]
+    assert all((tmp_path / s["path"]).is_file() for s in answer["stems"])
+    assert sorted(p.name for p in (tmp_path / "out" / "song").iterdir()) == [
+        "bass.flac", "drums.flac", "other.flac", "vocals.flac",
+    ]  # fmt: skip
+
+
+def test_several_songs_give_an_array_in_order_with_the_failed_one_in_its_place(
+    soundforge: Any, song: Song, tmp_path: Path
+) -> None:
+    first, second = song(2, seed=1, name="one.wav"), song(2, seed=2, name="two.wav")
+    done = soundforge(
+        "separate", first, tmp_path / "nowhere.mp3", second, "--model", "embedded", "--two-stems", "vocals",
+        "--format", "wav", "--out", "out", "--json",
+    )  # fmt: skip
+    assert done.returncode == 2
+    one, lost, two = json.loads(done.stdout)
+    assert set(lost) == {"input", "error", "code"}
+    assert lost["code"] == "file_missing"
+    for answer, path in ((one, first), (two, second)):
+        parts = {s["type"]: soundfile.read(tmp_path / s["path"])[0] for s in answer["stems"]}
+        assert set(parts) == {"vocals", "other"}
+        assert np.abs(sum(parts.values()) - soundfile.read(path)[0]).max() < 1e-4
+
+
+def test_two_files_of_one_name_get_folders_of_their_own(soundforge: Any, song: Song, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    songs = song(1, seed=3), song(1, seed=4, name="a/song.wav")
+    assert soundforge("separate", *songs, "--model", "embedded", "--out", "out").returncode == 0
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["song", "song-2"]
+
+
+def test_a_failed_job_exits_with_1(soundforge: Any, song: Song) -> None:
+    done = soundforge("separate", song(1), "--model", "htdemucs_ft", "--out", "out", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["code"] == "model_unavailable"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("separate",),
+        ("separate", "SONG", "--model", "nonesuch"),
+        ("separate", "SONG", "--stems", "kazoo", "--model", "embedded"),
+        ("separate", "SONG", "--overlap", "2"),
+        ("separate", "SONG", "--format", "aiff"),
+        ("separate", "SONG", "--shifts", "many"),
+        ("analyze", "nowhere.mp3"),
+        ("frobnicate",),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_or_input_exits_with_2_and_a_sentence(soundforge: Any, song: Song, arguments: list[str]) -> None:
+    path = song(1)
+    done = soundforge(*(str(path) if a == "SONG" else a for a in arguments))
+    assert done.returncode == 2
+    assert done.stderr.strip()
+    assert "Traceback" not in done.stderr
+
+
+def test_a_bad_setting_is_named(soundforge: Any, song: Song) -> None:
+    done = soundforge("separate", song(1), SOUNDFORGE_DEVICE="toaster")
+    assert done.returncode == 2
+    assert "SOUNDFORGE_DEVICE" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_analyze_prints_the_analysis_of_the_contract(soundforge: Any, song: Song) -> None:
+    done = soundforge("analyze", song(8, seed=5), "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert {
+        "trackId", "analyzedAt", "duration", "bpm", "tempo", "key", "keyStrength", "loudness", "spectralCentroid",
+        "spectralContrast", "waveformEnvelope", "frequencySpectrum", "cuePoints",
+    } <= set(answer)  # fmt: skip
+    assert answer["duration"] == pytest.approx(8.0, abs=0.01)
+    assert len(answer["spectralContrast"]) == 7
+    assert len(answer["waveformEnvelope"]) <= 1000
+    assert len(answer["frequencySpectrum"]) <= 100
+
+
+def test_models_and_doctor_say_what_there_is(soundforge: Any) -> None:
+    models = {m["id"]: m for m in json.loads(soundforge("models", "--json").stdout)}
+    assert models["embedded"]["installed"]
+    assert not models["htdemucs"]["installed"]
+    assert sum(m["isDefault"] for m in models.values()) == 1
+    findings = {f["part"]: f for f in json.loads(soundforge("doctor", "--json").stdout)}
+    assert {"models", "gpu", "ffmpeg", "database", "redis", "spotify", "spotdl"} <= set(findings)
+    assert findings["database"]["state"] == "ok"
+
+
+def test_a_batch_leaves_a_notebook_and_a_report_a_song_and_resumes(soundforge: Any, song: Song, tmp_path: Path) -> None:
+    files = [song(4, seed=6, name="a.wav"), tmp_path / "broken.mp3", song(4, seed=7, name="b.wav")]
+    files[1].write_text("not music")
+    command = ("batch", *files, "--model", "embedded", "--out", "album")
+    done = soundforge(*command)
+    assert done.returncode == 1
+    rows = list(csv.DictReader((tmp_path / "album" / "summary.csv").open()))
+    assert [(Path(r["input"]).name, r["ok"]) for r in rows] == [
+        ("a.wav", "True"),
+        ("broken.mp3", "False"),
+        ("b.wav", "True"),
+    ]
+    assert "can't be decoded" in rows[1]["error"]
+    for row in (rows[0], rows[2]):
+        folder = tmp_path / "album" / row["folder"]
+        assert {p.name for p in folder.iterdir()} == {
+            "stems", "analysis.json", "notebook.ipynb", "report.html", "result.json",
+        }  # fmt: skip
+        assert len(list((folder / "stems").iterdir())) == 4
+        assert "data:image/png;base64" in (folder / "report.html").read_text()
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "album").rglob("notebook.ipynb")}
+    (tmp_path / "album" / rows[2]["folder"] / "result.json").unlink()
+    again = soundforge(*command)
+    assert "finished before" in again.stderr
+    after = {p: p.stat().st_mtime_ns for p in before}
+    assert [p.parent.name for p in before if after[p] != before[p]] == [rows[2]["folder"]]
