@@ -26,9 +26,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("models")
     torch.manual_seed(1)
-    transformer = HTDemucs(SOURCES, channels=4, t_layers=1, t_heads=2, bottom_channels=16, samplerate=RATE, segment=7.8)
+    transformer = HTDemucs(SOURCES, channels=8, t_layers=1, t_heads=2, bottom_channels=16, samplerate=RATE, segment=7.8)
     save_th(transformer.eval(), folder, "aaaa")
-    save_th(HDemucs(SOURCES, channels=4, samplerate=RATE, segment=20).eval(), folder, "bbbb")
+    save_th(HDemucs(SOURCES, channels=8, samplerate=RATE, segment=20).eval(), folder, "bbbb")
     (folder / "ht.yaml").write_text("models: ['aaaa']\n")
     (folder / "h.yaml").write_text("models: ['bbbb']\nsegment: 20\n")
     (folder / "bag.yaml").write_text(
