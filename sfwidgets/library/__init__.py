@@ -71,7 +71,7 @@ class Library:
             name = self.store.audio_name(self.owner, digest, source.suffix)
             self.store.publish(copy, name)
             known: dict[str, Any] = {
-                "title": info.title or source.stem, "artist": info.artist or "", "album": info.album or "",
+                "title": info.title or source.stem.removesuffix(".stem"), "artist": info.artist or "", "album": info.album or "",
                 "source": "file", **fields,
             }  # fmt: skip
             try:
