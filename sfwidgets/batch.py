@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from sfwidgets.errors import InvalidInputError, SoundForgeError
+from sfwidgets.errors import SoundForgeError
+from sfwidgets.workbench import Workbench, writable_folder
 
 log = logging.getLogger(__name__)
 
@@ -59,9 +60,7 @@ def run_batch(
 
     A file that fails becomes a row with its sentence, and the others go on. Writes `summary.csv` in `out`.
     """
-    if out.exists() and not out.is_dir():
-        raise InvalidInputError(f"{out} is a file, not a folder. Choose another place with --out.")
-    out.mkdir(parents=True, exist_ok=True)
+    writable_folder(out)
     rows = []
     for number, file in enumerate(files, 1):
         say(f"[{number}/{len(files)}] {file.name}")
@@ -82,7 +81,7 @@ def run_pipeline(audio: Path, out: Path, *, parameters: dict[str, Any], library:
     from sfwidgets import audio as audio_files
 
     audio_files.probe(audio)
-    out.mkdir(parents=True, exist_ok=True)
+    writable_folder(out)
     (out / RESULT).unlink(missing_ok=True)
     given = {
         "audio": str(audio.absolute()), "out": str(out.absolute()),
@@ -132,9 +131,16 @@ def _run_one(
     )  # fmt: skip
 
 
+def folder_name(file: Path) -> str:
+    """Return a name for the folder of what is made of a file: the file's own, where that may name a folder."""
+    name = file.stem.removesuffix(".stem").strip(". ")
+    return name.encode(errors="surrogateescape")[:150].decode(errors="ignore") or "track"
+
+
 def _folder_name(file: Path) -> str:
     """Return a name that two files of the same name in different folders do not share."""
-    return f"{file.stem}-{hashlib.sha256(str(file.absolute()).encode()).hexdigest()[:6]}"
+    path = str(file.absolute()).encode(errors="surrogateescape")
+    return f"{folder_name(file)}-{hashlib.sha256(path).hexdigest()[:6]}"
 
 
 def _finished(file: Path, folder: Path, parameters: dict[str, Any]) -> dict[str, Any] | None:
@@ -142,7 +148,9 @@ def _finished(file: Path, folder: Path, parameters: dict[str, Any]) -> dict[str,
         result: dict[str, Any] = json.loads((folder / RESULT).read_text())
     except (OSError, json.JSONDecodeError):
         return None
-    return result if file.is_file() and result.get("fingerprint") == _fingerprint(file, parameters) else None
+    whole = all((folder / name).exists() for name in ("stems", "analysis.json", "notebook.ipynb", "report.html"))
+    same = file.is_file() and result.get("fingerprint") == _fingerprint(file, parameters)
+    return result if whole and same else None
 
 
 def _fingerprint(file: Path, parameters: dict[str, Any]) -> str:
@@ -186,8 +194,6 @@ def _progress(library: Path | None) -> Iterator[None]:
 
     from tqdm import tqdm
 
-    from sfwidgets.workbench import Workbench
-
     over = threading.Event()
     began = time.time()
     layout = "  {desc:<24}{percentage:3.0f}% |{bar}| {elapsed}"
@@ -205,7 +211,6 @@ def _progress(library: Path | None) -> Iterator[None]:
                     job = handle.value
                     if job.created_at.timestamp() >= began:
                         draw(bar, job.stage or f"{job.kind} {job.status}", job.progress)
-            draw(bar, "Done", 100)
 
     thread = threading.Thread(target=show, name="progress", daemon=True)
     thread.start()

@@ -23,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False, add_completion=False,
 )  # fmt: skip
 
-DONE, FAILED, WRONG = 0, 1, 2
+DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 
 Audio = Annotated[list[Path], typer.Argument(help="Audio files.", metavar="AUDIO…", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else, on standard output.")]
@@ -38,10 +38,13 @@ def main() -> None:
         app()
     except SoundForgeError as error:
         typer.echo(f"soundforge: {error.message}", err=True)
+        if "--json" in sys.argv:
+            _print_json(error.to_dict())
         raise SystemExit(_exit_code(error)) from None
-    except KeyboardInterrupt:
-        typer.echo("soundforge: stopped. What was asked for goes on; ask again to see it.", err=True)
-        raise SystemExit(130) from None
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            typer.echo("soundforge: stopped. What was asked for goes on; ask again to see it.", err=True)
+        raise
 
 
 def _version(value: bool) -> None:
@@ -158,12 +161,12 @@ def models(as_json: AsJson = False) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("Model", "Installed", "Stems", "Size", "Weights' licence", "What it is", box=None, pad_edge=False)
+    table = Table("Model", "Installed", "Stems", "Size", "Weights' licence", box=None, pad_edge=False)
     for model in known:
         size = "–" if model.size is None else f"{model.size / 1e6:.0f} MB"
         name = f"{model.id} (auto)" if model.is_default else model.id
         stems = ", ".join(model.sources)
-        table.add_row(name, "yes" if model.installed else "no", stems, size, model.weights_license, model.description)
+        table.add_row(name, "yes" if model.installed else "no", stems, size, model.weights_license)
     Console().print(table)
 
 
@@ -179,6 +182,8 @@ def doctor(as_json: AsJson = False) -> None:
         return
     for finding in findings:
         typer.echo(f"{finding.mark} {finding.part:<12} {finding.sentence}")
+    if any(finding.state == "missing" for finding in findings):
+        raise typer.Exit(FAILED)
 
 
 @app.command()
@@ -244,15 +249,19 @@ def _exit_code(error: SoundForgeError) -> int:
 
 def _folders(paths: list[Path], out: Path) -> list[Path]:
     """Return a folder for each input, named after the file; a second file of the same name gets a number."""
+    from sfwidgets.batch import folder_name
+    from sfwidgets.workbench import writable_folder
+
     taken: set[str] = set()
     folders = []
     for path in paths:
-        name, number = path.stem or "track", 1
+        name, number = folder_name(path), 1
         while name in taken:
             number += 1
-            name = f"{path.stem}-{number}"
+            name = f"{folder_name(path)}-{number}"
         taken.add(name)
         folders.append(out / name)
+    writable_folder(out)
     return folders
 
 

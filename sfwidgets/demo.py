@@ -7,7 +7,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from sfwidgets.batch import run_pipeline
+from sfwidgets.batch import folder_name, run_pipeline
 from sfwidgets.errors import InvalidInputError, SoundForgeError
 from sfwidgets.separation import EMBEDDED
 
@@ -29,12 +29,15 @@ def main() -> int:
     given = parser.parse_args()
     try:
         audio = (given.audio or excerpt()).expanduser()
-        out = given.out / audio.stem.removesuffix(".stem")
+        out = given.out / folder_name(audio)
         print(f"Taking apart: {audio.name}", file=sys.stderr)
         result = run_pipeline(audio, out, parameters={"model": given.model}, library=given.out / "library")
     except SoundForgeError as error:
         print(f"The demo failed: {error.message}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("The demo was stopped.", file=sys.stderr)
+        return 130
     analysis = result["analysis"]
     facts = {
         "model": f"{result['model']} ({result['precision']}), {result['seconds']:.1f} s of work",

@@ -50,7 +50,7 @@ def _library(settings: Settings) -> Finding:
     folder = settings.library
     while not folder.exists():
         folder = folder.parent
-    if not os.access(folder, os.W_OK):
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
         return Finding(part="library", state="missing", sentence=f"{folder} can't be written to. Set AUDIO_DATA_PATH.")
     free = shutil.disk_usage(folder).free
     state: Literal["ok", "missing"] = "ok" if free > 1e9 else "missing"
@@ -62,6 +62,8 @@ def _models(settings: Settings) -> Iterator[Finding]:
 
     known = separation.catalogue(settings)
     installed = [model.id for model in known if model.installed]
+    if settings.models_dir is not None and not settings.models_dir.is_dir():
+        yield Finding(part="models", state="missing", sentence=f"MODELS_DIR={settings.models_dir} is not a folder")
     fetchable = [model.id for model in known if not model.installed]
     yield Finding(
         part="models", state="ok" if installed else "missing", sentence=f"installed: {', '.join(installed) or 'none'}"
@@ -98,24 +100,17 @@ def _ffmpeg() -> Finding:
 
 
 def _database(settings: Settings) -> Finding:
-    from sqlalchemy import text
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import SQLAlchemyError
-
+    from sfwidgets.errors import SoundForgeError
     from sfwidgets.library.database import Database
 
-    name = make_url(settings.sqlalchemy_url).render_as_string(hide_password=True)
     if settings.database_url is None and not (settings.library / "soundforge.db").exists():
-        return Finding(part="database", state="ok", sentence=f"{name} (made when first needed)")
+        return Finding(part="database", state="ok", sentence="SQLite in the library, made when first needed")
     try:
         database = Database(settings)
-        with database.read() as connection:
-            connection.execute(text("SELECT 1"))
-        database.close()
-    except (SQLAlchemyError, ImportError) as error:
-        return Finding(
-            part="database", state="missing", sentence=f"{name}: {type(error).__name__}. Check DATABASE_URL."
-        )
+    except SoundForgeError as error:
+        return Finding(part="database", state="missing", sentence=error.message)
+    name = database.engine.url.render_as_string(hide_password=True)
+    database.close()
     return Finding(part="database", state="ok", sentence=name)
 
 

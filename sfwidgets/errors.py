@@ -9,7 +9,7 @@ class SoundForgeError(Exception):
     """Something went wrong that a person can be told about.
 
     The message is one sentence that says what happened and what to do. `code` is stable and for programs; `status`
-    is the HTTP status that contract.md gives such an error; `details` are optional facts for a program.
+    is the HTTP status that the HTTP contract gives such an error; `details` are optional facts for a program.
     """
 
     code: ClassVar[str] = "internal"
@@ -26,7 +26,7 @@ class SoundForgeError(Exception):
         return (_rebuild, (type(self), self.message, self.code, self.details))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return `{"error", "code"}`, with `"details"` where there are any, as contract.md has it."""
+        """Return `{"error", "code"}`, with `"details"` where there are any, as the HTTP contract has it."""
         body: dict[str, Any] = {"error": self.message, "code": self.code}
         if self.details is not None:
             body["details"] = self.details

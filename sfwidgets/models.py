@@ -1,6 +1,6 @@
 """The typed values that cross every boundary: tracks, jobs, stems, analyses, events and model descriptions.
 
-In Python their fields are snake_case; on the wire (`model_dump(by_alias=True)`) they are camelCase, as in contract.md.
+In Python their fields are snake_case; on the wire (`model_dump(by_alias=True)`) they are camelCase, as in the HTTP contract.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Value(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid")
 
     def to_json(self) -> dict[str, Any]:
-        """Return the value as JSON-ready objects, with contract.md's field names."""
+        """Return the value as JSON-ready objects, with the HTTP contract's field names."""
         return self.model_dump(mode="json", by_alias=True)
 
 
@@ -234,7 +234,7 @@ class CuePoint(Value):
 
 
 class Analysis(Value):
-    """What a track was measured to be; contract.md's fields. None means that no honest answer could be given."""
+    """What a track was measured to be; the HTTP contract's fields. None means that no honest answer could be given."""
 
     track_id: str
     analyzed_at: Moment
@@ -250,6 +250,8 @@ class Analysis(Value):
     waveform_envelope: list[float] = Field(default_factory=list)
     frequency_spectrum: list[float] = Field(default_factory=list)
     cue_points: list[CuePoint] = Field(default_factory=list)
+    notices: list[str] = Field(default_factory=list)
+    """What a person should know about how it was measured: that the file ends early, for one."""
 
     def _repr_html_(self) -> str:
         facts = {
@@ -294,7 +296,7 @@ class Job(Value):
 
 
 class Event(Value):
-    """One thing that happened to a job; `name` is contract.md's (`processing:job:updated`)."""
+    """One thing that happened to a job; `name` is the HTTP contract's (`processing:job:updated`)."""
 
     name: str
     job: Job

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -100,10 +100,7 @@ class Workbench:
         is one track. Raises `InvalidInputError` (no such file, a folder, a bad id), `AudioError` (not audio, empty),
         `ConflictError` (the id is taken by other audio).
         """
-        fields = {"title": title, "artist": artist, "album": album}
-        return self._library.add(
-            Path(source).expanduser(), track_id=id, fields={k: v for k, v in fields.items() if v is not None}
-        )
+        return self._library.add(Path(source).expanduser(), track_id=id, fields=_fields(title, artist, album))
 
     def track(self, track: TrackLike) -> Track:
         """Return a track as it is now; raises `NotFoundError`."""
@@ -120,13 +117,7 @@ class Workbench:
         self, track: TrackLike, *, title: str | None = None, artist: str | None = None, album: str | None = None
     ) -> Track:
         """Set a track's title, artist or album."""
-        fields = {"title": title, "artist": artist, "album": album}
-        changed = {name: value.strip() for name, value in fields.items() if value is not None}
-        if changed.get("title") == "":
-            raise InvalidInputError("A title can't be empty.")
-        if any(len(value) > 1000 for value in changed.values()):
-            raise InvalidInputError("A title, an artist and an album have at most 1000 characters each.")
-        return self._library.tracks.edit(_id(track), changed)
+        return self._library.tracks.edit(_id(track), _fields(title, artist, album))
 
     def delete(self, track: TrackLike) -> None:
         """Delete a track, its stems and its analysis; raises `ConflictError` while a job works on it."""
@@ -196,18 +187,13 @@ class Workbench:
         from sfwidgets import audio
 
         chosen = stem_set or self.stems(track)
-        target = Path(folder).expanduser()
-        if target.exists() and not target.is_dir():
-            raise InvalidInputError(f"{target} is a file, not a folder. Choose another place for the stems.")
-        target.mkdir(parents=True, exist_ok=True)
+        target = writable_folder(folder)
         written = {}
         for stem in chosen.stems:
             name = Path(stem.name).stem
             written[name] = target / f"{name}.{format}"
             if format == "flac":
-                partial = written[name].with_name(f".{written[name].name}.part")
-                shutil.copyfile(self.path(stem), partial)
-                partial.replace(written[name])
+                audio.copy_whole(self.path(stem), written[name])
             else:
                 audio.transcode(self.path(stem), written[name], format=format)
         return written
@@ -300,5 +286,33 @@ class Workbench:
         return JobHandle(self._jobs, job, lambda old: self._submit(old.kind, old.track_id, old.options, old.then))
 
 
+def _fields(title: str | None, artist: str | None, album: str | None) -> dict[str, str]:
+    given = {"title": title, "artist": artist, "album": album}
+    fields = {name: value.strip() for name, value in given.items() if value is not None}
+    if fields.get("title") == "":
+        raise InvalidInputError("A title can't be empty.")
+    if any(len(value) > 1000 for value in fields.values()):
+        raise InvalidInputError("A title, an artist and an album have at most 1000 characters each.")
+    return fields
+
+
+def writable_folder(folder: str | Path) -> Path:
+    """Return a folder that can be written to, made where it is not there; raises `InvalidInputError` otherwise."""
+    target = Path(folder).expanduser()
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInputError(
+            f"{target} can't be a folder to write to ({error.strerror}). Choose another place.", code="bad_folder"
+        ) from None
+    if not os.access(target, os.W_OK):
+        raise InvalidInputError(f"{target} may not be written to. Choose another place.", code="bad_folder")
+    return target
+
+
 def _id(track: TrackLike) -> str:
-    return track if isinstance(track, str) else track.id
+    if isinstance(track, Track):
+        return track.id
+    if not isinstance(track, str):
+        raise InvalidInputError(f"{track!r} is neither a track nor a track's id. Add a file with wb.add first.")
+    return track

@@ -1,4 +1,4 @@
-"""The house of design.md: imports point one way, and `import sfwidgets` is light."""
+"""The layering that the README draws: imports point one way, and `import sfwidgets` is light."""
 
 from __future__ import annotations
 

@@ -170,3 +170,22 @@ def test_a_batch_leaves_a_notebook_and_a_report_a_song_and_resumes(soundforge: A
     assert "finished before" in again.stderr
     after = {p: p.stat().st_mtime_ns for p in before}
     assert [p.parent.name for p in before if after[p] != before[p]] == [rows[2]["folder"]]
+
+
+@pytest.mark.parametrize("name", ["...wav", "..wav", "'; echo $(id)\n.wav", "-dash.wav", "ä🎵.wav", "x" * 240 + ".wav"])
+def test_no_file_name_leads_out_of_the_folder_asked_for(soundforge: Any, song: Song, tmp_path: Path, name: str) -> None:
+    song(1, seed=8).rename(tmp_path / name)
+    done = soundforge("separate", "--model", "embedded", "--out", "deep/out", "--", name)
+    assert done.returncode == 0, done.stderr
+    written = set(tmp_path.rglob("*.flac"))
+    assert len(written) == 4
+    assert all(p.parent.parent == tmp_path / "deep" / "out" for p in written)
+
+
+def test_an_out_that_is_a_file_is_refused_before_any_work(soundforge: Any, song: Song, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for out in ("file", "file/sub"):
+        done = soundforge("separate", song(1), "--out", out, "--json")
+        assert done.returncode == 2
+        assert json.loads(done.stdout)["code"] == "bad_folder"
+        assert "Traceback" not in done.stderr

@@ -3,7 +3,7 @@
 A block is an array of shape (channels, frames), float32, full scale at ±1. Nothing here ever holds a whole file.
 """
 
-from sfwidgets.audio.content import content_hash, copy_hashed
+from sfwidgets.audio.content import content_hash, copy_hashed, copy_whole
 from sfwidgets.audio.decode import decode
 from sfwidgets.audio.encode import Encoder
 from sfwidgets.audio.peaks import Peaks, PeakWriter, read_peaks
@@ -17,6 +17,7 @@ __all__ = [
     "Peaks",
     "content_hash",
     "copy_hashed",
+    "copy_whole",
     "decode",
     "probe",
     "read_peaks",

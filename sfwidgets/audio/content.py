@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import uuid
 from pathlib import Path
 
 from sfwidgets.audio.container import check_file
@@ -34,3 +35,16 @@ def copy_hashed(source: Path, target: Path) -> str:
         writer.flush()
         os.fsync(writer.fileno())
     return digest.hexdigest()
+
+
+def copy_whole(source: Path, target: Path) -> None:
+    """Copy a file so that `target` is there whole or not at all; what was there is replaced.
+
+    Raises as `copy_hashed` does.
+    """
+    partial = target.with_name(f".{target.stem[:100]}.{uuid.uuid4().hex}.part")
+    try:
+        copy_hashed(source, partial)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)

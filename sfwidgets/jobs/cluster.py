@@ -33,7 +33,7 @@ START_SECONDS = 60.0
 DASK_CONFIG: dict[str, Any] = {
     # Dask blames a dying worker's tasks for its death; only the table of jobs counts attempts.
     "distributed.scheduler.allowed-failures": 1_000_000,
-    # An idle cluster costs 4 % of a core with these, 14 % without (measured, see design.md).
+    # An idle cluster costs 4 % of a core with these, 14 % without (measured).
     "distributed.worker.profile.enabled": False,
     "distributed.admin.tick.interval": "500ms",
     "distributed.admin.system-monitor.gil.enabled": False,
@@ -128,7 +128,6 @@ def _alive(known: dict[str, Any]) -> bool:
 
 def _start(settings: Settings) -> Client:
     folder = run_folder(settings)
-    address_file(settings).unlink(missing_ok=True)
     environment = {**os.environ, "AUDIO_DATA_PATH": str(settings.library), **WORKER_ENVIRONMENT}
     if settings.database_url is not None:
         environment["DATABASE_URL"] = settings.database_url.get_secret_value()
@@ -153,7 +152,7 @@ def _start(settings: Settings) -> Client:
 
 WORKER_ENVIRONMENT = {
     # A segment of Demucs allocates and frees hundreds of MB in large pieces. By default glibc gives each back to the
-    # system at once, and 18 million page faults later a third of the time has gone (measured, see design.md).
+    # system at once, and 18 million page faults later a third of the time has gone (measured).
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(4 << 30),
@@ -209,6 +208,8 @@ def stop_cluster(settings: Settings) -> bool:
     """Stop the library's own cluster, as at a shutdown of the machine; returns whether there was one."""
     import psutil
 
+    if not settings.library.exists():
+        return False
     try:
         known = json.loads(address_file(settings).read_text())
         if not _alive(known):

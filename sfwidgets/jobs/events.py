@@ -10,7 +10,9 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sfwidgets.library import JobTable
@@ -28,7 +30,7 @@ Watcher = Callable[[Event], None]
 
 
 def event_of(job: Job) -> Event:
-    """Return the event that tells of a job's present state, under contract.md's name."""
+    """Return the event that tells of a job's present state, under the HTTP contract's name."""
     running = "created" if job.seq == 1 else "updated"
     return Event(name=f"{job.kind}:job:{job.status if job.done else running}", job=job)
 
@@ -38,6 +40,14 @@ def pack(job: Job) -> dict[str, Any]:
     return {"job": job.model_dump(mode="json")}
 
 
+@dataclass(eq=False)
+class _Watch:
+    """Somebody who watches a job, and the newest `seq` that they were told of."""
+
+    watcher: Watcher
+    seen: int = 0
+
+
 class EventHub:
     """Fans out events to the watchers of a process. Watchers run on the hub's thread and must be quick."""
 
@@ -45,8 +55,7 @@ class EventHub:
         self._table = table
         self._recover = recover
         self._inbox: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._watchers: dict[str, list[Watcher]] = {}
-        self._seen: dict[str, int] = {}
+        self._watches: dict[str, list[_Watch]] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -56,20 +65,18 @@ class EventHub:
 
     def watch(self, job: Job, watcher: Watcher) -> Callable[[], None]:
         """Tell `watcher` of everything that happens to a job from now on; returns what ends that."""
+        watch = _Watch(watcher)
         with self._lock:
-            self._watchers.setdefault(job.id, []).append(watcher)
+            self._watches.setdefault(job.id, []).append(watch)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._fan_out, name="soundforge-events", daemon=True)
                 self._thread.start()
 
         def unwatch() -> None:
             with self._lock:
-                watchers = self._watchers.get(job.id, [])
-                if watcher in watchers:
-                    watchers.remove(watcher)
-                if not watchers:
-                    self._watchers.pop(job.id, None)
-                    self._seen.pop(job.id, None)
+                left = [w for w in self._watches.pop(job.id, []) if w is not watch]
+                if left:
+                    self._watches[job.id] = left
 
         return unwatch
 
@@ -78,8 +85,12 @@ class EventHub:
         self._inbox.put(job)
 
     def close(self) -> None:
-        """Stop the thread."""
-        self._inbox.put(None)
+        """Stop the thread; a later `watch` starts another."""
+        with self._lock:
+            thread, self._thread = self._thread, None
+        if thread is not None:
+            self._inbox.put(None)
+            thread.join()
 
     def _on_topic(self, event: tuple[float, dict[str, Any]]) -> None:
         try:
@@ -88,11 +99,13 @@ class EventHub:
             log.warning("An event on %s was not a job and was left out.", TOPIC)
 
     def _fan_out(self) -> None:
+        next_poll = time.monotonic() + POLL_SECONDS
         while True:
             try:
-                job = self._inbox.get(timeout=POLL_SECONDS)
+                job = self._inbox.get(timeout=max(0.0, next_poll - time.monotonic()))
             except queue.Empty:
                 self._poll()
+                next_poll = time.monotonic() + POLL_SECONDS
                 continue
             if job is None:
                 return
@@ -100,7 +113,7 @@ class EventHub:
 
     def _poll(self) -> None:
         with self._lock:
-            watched = list(self._watchers)
+            watched = list(self._watches)
         if not watched:
             return
         try:
@@ -112,12 +125,11 @@ class EventHub:
 
     def _deliver(self, job: Job) -> None:
         with self._lock:
-            watchers = list(self._watchers.get(job.id, ()))
-            if not watchers or job.seq <= self._seen.get(job.id, 0):
-                return
-            self._seen[job.id] = job.seq
-        for watcher in watchers:
+            news = [watch for watch in self._watches.get(job.id, ()) if watch.seen < job.seq]
+            for watch in news:
+                watch.seen = job.seq
+        for watch in news:
             try:
-                watcher(event_of(job))
+                watch.watcher(event_of(job))
             except Exception:
                 log.exception("A watcher of job %s failed.", job.id)

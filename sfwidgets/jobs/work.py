@@ -6,14 +6,14 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
 
 from sfwidgets import analysis, audio, separation
-from sfwidgets.errors import AudioError, ConflictError
+from sfwidgets.errors import AudioError, ConflictError, SoundForgeError
 from sfwidgets.jobs.worker import Attempt
 from sfwidgets.models import JobKind, SeparationOptions, Stem, StemSet, Track, utc_now
 
@@ -23,19 +23,27 @@ ANALYSIS_RATE = 44100
 def separate(attempt: Attempt) -> None:
     """Split a track into stems: read blocks, separate, write, then make all of it true at once."""
     track, source = _track(attempt)
+    with _called_by_its_title(track, source):
+        _separate(attempt, track, source)
+
+
+def _separate(attempt: Attempt, track: Track, source: Path) -> None:
     asked = SeparationOptions.model_validate(attempt.job.options)
     attempt.stage("Looking for the model")
     model, notices = separation.resolve(asked.model, attempt.settings)
+    substituted = bool(notices)
     options = asked.model_copy(update={"model": model})
     described = separation.describe(model, attempt.settings)
     if described.preview:
         notices.append(f"These stems are a preview: {described.description}")
-    key = stems_key(options, separation.fingerprint(model, attempt.settings))
+    key = stems_key(options, separation.fingerprint(model, attempt.settings), substituted=substituted)
     content_hash = _hash(track)
     known = attempt.library.results.find_stems(content_hash, key)
-    if known is not None:
-        _finish(attempt, track, known, known.id)
+    if known is not None and all(attempt.library.store.path(stem.path).exists() for stem in known.stems):
+        _finish(attempt, track, known, str(known.stems[0].path.parent))
         return
+    if known is not None:
+        attempt.library.results.forget_stems(known.id)
 
     attempt.stage(f"Loading {model}")
     separator = separation.load(model, attempt.settings, options.device, options.precision)
@@ -55,10 +63,11 @@ def separate(attempt: Attempt) -> None:
             writer.close()
         published = attempt.library.store.stems_name(track.owner, content_hash, attempt.name)
         stems = [writer.describe(published) for writer in writers.values()]
+        told = [notice.replace(source.name, track.title) for notice in notices]
         stem_set = StemSet(
             id=attempt.name, model=model, precision=separator.precision, options=options,
             seconds=round(time.monotonic() - began, 3), stems=stems, preview=described.preview,
-            notices=_unique(notices + _clip_notices(stems)), created_at=utc_now(),
+            notices=_unique(told + _clip_notices(stems)), created_at=utc_now(),
         )  # fmt: skip
         attempt.progress(0.99)
         attempt.library.store.publish(folder, published)
@@ -78,6 +87,11 @@ def separate(attempt: Attempt) -> None:
 def analyse(attempt: Attempt) -> None:
     """Measure a track, and keep what was measured."""
     track, source = _track(attempt)
+    with _called_by_its_title(track, source):
+        _analyse(attempt, track, source)
+
+
+def _analyse(attempt: Attempt, track: Track, source: Path) -> None:
     content_hash = _hash(track)
     found = attempt.library.results.find_analysis(content_hash, analysis.VERSION)
     if found is None:
@@ -88,6 +102,8 @@ def analyse(attempt: Attempt) -> None:
             _with_peaks(attempt, source, ANALYSIS_RATE, channels, notices),
             sample_rate=ANALYSIS_RATE, track_id=track.id, progress=attempt.progress, duration=track.duration,
         )  # fmt: skip
+        told = [notice.replace(source.name, track.title) for notice in notices]
+        found = found.model_copy(update={"notices": _unique(told)})
     measured = found.model_copy(update={"track_id": track.id})
     attempt.complete(
         lambda connection: attempt.library.results.put_analysis(
@@ -107,10 +123,14 @@ def fetch_model(attempt: Attempt) -> None:
 KINDS: dict[JobKind, Callable[[Attempt], None]] = {"processing": separate, "analysis": analyse, "model": fetch_model}
 
 
-def stems_key(options: SeparationOptions, weights: str) -> str:
-    """Return what tells one way of separating from another: options that change the samples, and the weights."""
+def stems_key(options: SeparationOptions, weights: str, *, substituted: bool) -> str:
+    """Return what tells one way of separating from another: options that change the samples, and the weights.
+
+    Stems by a model that `auto` had to fall back on are kept apart from those by the same model when it was asked for,
+    because theirs say so.
+    """
     said = options.model_dump(mode="json", exclude={"device"} | ({"seed"} if options.shifts == 0 else set()))
-    return hashlib.sha256(json.dumps([said, weights], sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([said, weights, substituted], sort_keys=True).encode()).hexdigest()
 
 
 def _finish(
@@ -132,6 +152,16 @@ def _finish(
 def _track(attempt: Attempt) -> tuple[Track, Path]:
     track = attempt.library.tracks.get(str(attempt.job.track_id))
     return track, attempt.library.audio_path(track.id)
+
+
+@contextmanager
+def _called_by_its_title(track: Track, source: Path) -> Iterator[None]:
+    """Put the track's title where an error names the library's own file, which means nothing to a person."""
+    try:
+        yield
+    except SoundForgeError as error:
+        error.message = error.message.replace(source.name, track.title)
+        raise
 
 
 def _hash(track: Track) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from pathlib import Path
 from typing import Any
 
-from sfwidgets.errors import ConflictError, NotFoundError
+from sfwidgets.errors import ConflictError, NotFoundError, UnavailableError
 from sfwidgets.library.database import Database
 from sfwidgets.library.jobs import MAX_ATTEMPTS, Claim, JobTable, LeaseLostError, Unfinished
 from sfwidgets.library.results import Results
@@ -26,8 +25,15 @@ class Shared:
     """What all owners share: the database, the store, and the table of jobs."""
 
     def __init__(self, settings: Settings) -> None:
-        self.database = Database(settings)
-        self.store = ArtifactStore(settings.library)
+        try:
+            self.database = Database(settings)
+            self.store = ArtifactStore(settings.library)
+        except OSError as error:
+            raise UnavailableError(
+                f"Nothing can be kept in {settings.library} ({error.strerror}). Set AUDIO_DATA_PATH to a folder that "
+                "can be written to.",
+                code="library_unavailable",
+            ) from None
         self.jobs = JobTable(self.database)
 
     def of(self, owner: str) -> Library:
@@ -68,21 +74,23 @@ class Library:
         try:
             copy = workspace / "audio"
             digest = audio.copy_hashed(source, copy)
-            name = self.store.audio_name(self.owner, digest, source.suffix)
+            recorded = self.tracks.audio_name(digest)
+            name = Path(recorded) if recorded else self.store.audio_name(self.owner, digest, source.suffix)
             self.store.publish(copy, name)
             known: dict[str, Any] = {
-                "title": info.title or source.stem.removesuffix(".stem"), "artist": info.artist or "", "album": info.album or "",
-                "source": "file", **fields,
+                "title": info.title or source.stem.removesuffix(".stem"), "artist": info.artist or "",
+                "album": info.album or "", "source": "file", **fields,
             }  # fmt: skip
             try:
-                return self.tracks.add(
+                track = self.tracks.add(
                     track_id or digest[:16], content_hash=digest, audio_path=str(name),
                     size=self.store.size(name), info=info, fields=known,
                 )  # fmt: skip
             except ConflictError:
-                if not self.tracks.holds_audio(digest):
+                if recorded is None:
                     self.store.remove(name)
                 raise
+            return self.tracks.edit(track.id, fields) if fields else track
         finally:
             self.store.discard_workspace(workspace.name)
 
@@ -95,12 +103,13 @@ class Library:
 
     def delete(self, track_id: str) -> None:
         """Delete a track and everything made of it that no other track shares."""
+        content_hash = self.tracks.get(track_id).content_hash
         folders, audio_name = self.tracks.delete(track_id)
         for folder in folders:
             self.store.remove(folder)
-        if audio_name is not None:
+        if audio_name is not None and content_hash is not None:
             self.store.remove(audio_name)
-            self.store.remove(Path(audio_name).with_suffix(".dat"))
+            self.store.remove(self.store.peaks_name(self.owner, content_hash))
 
     def delete_stems(self, track_id: str) -> None:
         """Delete a track's stems, and keep its audio and analysis."""
@@ -116,9 +125,3 @@ class Library:
             held += self.store.size(self.store.peaks_name(self.owner, track.content_hash))
         stems, analysis = self.results.sizes(track_id)
         return Usage(audio=held, stems=stems, analysis=analysis)
-
-    @property
-    def free_bytes(self) -> int:
-        """Room left on the disk that holds the library."""
-        status = os.statvfs(self.store.root)
-        return status.f_bavail * status.f_frsize

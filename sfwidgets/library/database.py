@@ -9,8 +9,10 @@ from typing import Any
 
 from filelock import FileLock
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 
+from sfwidgets.errors import InvalidInputError, UnavailableError
 from sfwidgets.settings import Settings
 
 HEAD = "0001"
@@ -27,15 +29,22 @@ class Database:
     """
 
     def __init__(self, settings: Settings) -> None:
-        url = make_url(settings.sqlalchemy_url)
+        url = _url(settings)
         self._settings = settings
         if url.get_backend_name() == "sqlite":
             settings.library.mkdir(parents=True, exist_ok=True)
             self.engine = create_engine(url, connect_args={"timeout": 30.0, "check_same_thread": False})
             _begin_immediate(self.engine)
         else:
-            self.engine = create_engine(url, pool_pre_ping=True)
-        self._upgrade()
+            self.engine = _server_engine(url)
+        try:
+            self._upgrade()
+        except OperationalError as error:
+            where = url.render_as_string(hide_password=True)
+            raise UnavailableError(
+                f"The database {where} can't be used: {str(error.orig).strip()}. Check DATABASE_URL and AUDIO_DATA_PATH.",
+                code="database_unavailable",
+            ) from error
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -78,6 +87,27 @@ class Database:
         with self.write() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+
+def _url(settings: Settings) -> URL:
+    try:
+        return make_url(settings.sqlalchemy_url)
+    except ArgumentError:
+        raise InvalidInputError(
+            "DATABASE_URL is not a database's URL. It looks like postgresql+psycopg://user:password@host/name; unset, it "
+            "is a SQLite file in the library.",
+            code="bad_setting",
+        ) from None
+
+
+def _server_engine(url: URL) -> Engine:
+    try:
+        return create_engine(url, pool_pre_ping=True)
+    except (ImportError, NoSuchModuleError) as error:
+        raise UnavailableError(
+            f"The driver for {url.drivername} is not installed ({error}). Install it, or unset DATABASE_URL.",
+            code="database_unavailable",
+        ) from None
 
 
 def _begin_immediate(engine: Engine) -> None:

@@ -41,6 +41,11 @@ class Results:
             row = connection.execute(query).first()
         return None if row is None else _stem_set(row)
 
+    def forget_stems(self, set_id: str) -> None:
+        """Delete the row of a set of stems whose files have gone."""
+        with self._database.write() as connection:
+            connection.execute(delete(stem_sets).where(stem_sets.c.id == set_id, stem_sets.c.owner == self._owner))
+
     def add_stems(self, connection: Connection, stem_set: StemSet, *, content_hash: str, key: str, folder: str) -> None:
         """Insert a set of stems, within the transaction that completes its job."""
         values = stem_set.model_dump(mode="json")

@@ -1,6 +1,6 @@
 """The artifact store: audio, stems and peaks as files under the library's root, by relative names.
 
-    audio/<owner>/<2 of hash>/<hash>.<suffix>        what was added, byte for byte, and its peaks (.dat) beside it
+    audio/<owner>/<2 of hash>/<hash>.<suffix>        what was added, byte for byte, and its peaks (.peaks.dat)
     stems/<owner>/<2 of hash>/<hash>/<set id>/       one separation's stems, and their peaks
     tmp/<name>/                                      what is being made; it becomes real by one rename
 
@@ -42,7 +42,7 @@ class ArtifactStore:
 
     def peaks_name(self, owner: str, content_hash: str) -> Path:
         """Return the name of the peaks of an audio file."""
-        return self._folder("audio", owner, content_hash) / f"{content_hash}.dat"
+        return self._folder("audio", owner, content_hash) / f"{content_hash}.peaks.dat"
 
     def stems_name(self, owner: str, content_hash: str, set_id: str) -> Path:
         """Return the name of the folder of one set of stems."""

@@ -38,7 +38,7 @@ def sweep(database: Database, store: ArtifactStore) -> list[str]:
                 gone.append(name)
         for file in (store.root / "audio").glob("*/*/*"):
             recorded = connection.scalar(
-                select(exists().where(audio.c.owner == file.parts[-3], audio.c.hash == file.stem))
+                select(exists().where(audio.c.owner == file.parts[-3], audio.c.hash == file.name.split(".")[0]))
             )
             if not recorded and _old(file):
                 gone.append(str(file.relative_to(store.root)))

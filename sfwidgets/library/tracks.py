@@ -124,12 +124,12 @@ class Tracks:
             query = self._select().where(*where).order_by(order, tracks.c.id).limit(limit).offset(offset)
             return Page([_track(row) for row in connection.execute(query)], total)
 
-    def holds_audio(self, content_hash: str) -> bool:
-        """Return whether there is audio with that content."""
+    def audio_name(self, content_hash: str) -> str | None:
+        """Return the stored name of the audio with that content, None where there is none."""
+        mine = (audio.c.owner == self._owner, audio.c.hash == content_hash)
         with self._database.read() as connection:
-            return bool(
-                connection.scalar(select(exists().where(audio.c.owner == self._owner, audio.c.hash == content_hash)))
-            )
+            name: str | None = connection.scalar(select(audio.c.path).where(*mine))
+        return name
 
     def edit(self, track_id: str, fields: dict[str, str]) -> Track:
         """Set title, artist or album."""

@@ -5,6 +5,7 @@ Importing this loads no torch; `load` does.
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -77,6 +78,8 @@ def check(options: SeparationOptions, settings: Settings) -> None:
     InvalidInputError
         Where the model is known not to have a stem that was asked for.
     """
+    if options.device == "cuda" and settings.dask_scheduler is None and shutil.which("nvidia-smi") is None:
+        raise InvalidInputError("This machine has no NVIDIA GPU; choose the device 'cpu' or 'auto'.", code="no_gpu")
     sources = describe(options.model, settings).sources
     if sources:
         stem_plan(sources, options)

@@ -20,6 +20,7 @@ from sfwidgets.errors import (
     NotFoundError,
     UnknownModelError,
 )
+from sfwidgets.jobs import JobHandle
 from sfwidgets.models import Event
 
 Song = Callable[..., Path]
@@ -258,3 +259,45 @@ def test_the_truth_in_a_stem_file_scores_the_stems(shared_wb: Workbench, excerpt
     assert scores.mixture == pytest.approx({"vocals": -7.1, "drums": -4.1, "bass": -3.0, "other": -5.4}, abs=0.1)
     assert all(scores.stems[name] >= least for name, least in
                {"vocals": 4.5, "drums": 3.3, "bass": 1.8, "other": 1.7}.items())  # fmt: skip
+
+
+def test_a_job_that_was_watched_to_its_end_can_still_be_waited_for(shared_wb: Workbench, song: Song) -> None:
+    events: list[Event] = []
+    job = shared_wb.separate(shared_wb.add(song(3, seed=15)), "embedded")
+    job.watch(events.append)
+    while not (events and events[-1].job.done):
+        time.sleep(0.05)
+    assert job.wait(10).status == "completed"
+    assert asyncio.run(_awaited(job)) == "completed"
+    assert len([e for e in events if e.job.done]) == 1
+
+
+async def _awaited(job: JobHandle) -> str:
+    return (await job).status
+
+
+def test_a_job_can_be_waited_for_after_its_workbench_was_closed(shared_wb: Workbench, song: Song) -> None:
+    with Workbench(shared_wb.settings.library) as other:
+        job = other.separate(other.add(song(3, seed=16)), "embedded")
+    assert job.wait(60).status == "completed"
+    job._jobs.close()
+
+
+def test_stems_that_somebody_deleted_by_hand_are_made_again(shared_wb: Workbench, song: Song) -> None:
+    track = shared_wb.add(song(3, seed=17))
+    shared_wb.separate(track, "embedded").wait(60)
+    shared_wb.path(shared_wb.stems(track)["bass"]).unlink()
+    shared_wb.separate(track, "embedded").wait(60)
+    assert all(shared_wb.path(s).exists() for s in shared_wb.stems(track).stems)
+
+
+def test_a_file_that_ends_early_is_analysed_with_a_notice_that_names_the_song(
+    shared_wb: Workbench, song: Song, tmp_path: Path
+) -> None:
+    samples, rate = soundfile.read(song(4, seed=18))
+    soundfile.write(tmp_path / "whole.flac", samples, rate)
+    whole = (tmp_path / "whole.flac").read_bytes()
+    (tmp_path / "cut.flac").write_bytes(whole[: len(whole) // 2])
+    track = shared_wb.add(tmp_path / "cut.flac", title="Half a song")
+    shared_wb.analyze(track).wait(60)
+    assert any("ends early" in n and "Half a song" in n for n in shared_wb.analysis(track).notices)

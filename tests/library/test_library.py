@@ -15,7 +15,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from sfwidgets import Workbench
-from sfwidgets.errors import ConflictError, InvalidInputError, NotFoundError
+from sfwidgets.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
 from sfwidgets.library import Shared
 from sfwidgets.library.database import HEAD, MIGRATIONS
 from sfwidgets.settings import Settings
@@ -187,3 +187,26 @@ def test_the_migrations_make_the_schema_that_the_code_speaks(tmp_path: Path) -> 
     shared = Shared(Settings(library=tmp_path / "library"))
     with shared.database.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_the_same_audio_under_two_suffixes_is_kept_once(wb: Workbench, song: Song, tmp_path: Path) -> None:
+    first = wb.add(song(1))
+    shutil.copy(tmp_path / "song.wav", tmp_path / "song.wave")
+    assert wb.add(tmp_path / "song.wave", title="Renamed").id == first.id
+    assert wb.track(first).title == "Renamed"
+    assert len(files(wb.settings.library)) == 1
+
+
+def test_no_suffix_of_audio_collides_with_its_peaks(wb: Workbench, song: Song, tmp_path: Path) -> None:
+    shutil.copy(song(1), tmp_path / "song.dat")
+    track = wb.add(tmp_path / "song.dat")
+    store = wb._library.store
+    assert wb.path(track) != store.path(store.peaks_name(track.owner, str(track.content_hash)))
+
+
+def test_a_library_that_cannot_be_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UnavailableError, match="AUDIO_DATA_PATH"):
+        Workbench(tmp_path / "file")
+    with pytest.raises(InvalidInputError, match="DATABASE_URL"):
+        Shared(Settings(library=tmp_path / "library", database_url="garbage"))
