@@ -1,1 +1,0 @@
-"""Where tracks come from."""
