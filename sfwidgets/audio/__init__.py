@@ -5,6 +5,7 @@ A block is an array of shape (channels, frames), float32, full scale at ±1. Not
 
 from sfwidgets.audio.content import content_hash, copy_hashed, copy_whole
 from sfwidgets.audio.decode import decode
+from sfwidgets.audio.disk import NO_ROOM, sync_folder
 from sfwidgets.audio.encode import Encoder
 from sfwidgets.audio.peaks import Peaks, PeakWriter, read_peaks
 from sfwidgets.audio.probe import probe, stream_count
@@ -12,6 +13,7 @@ from sfwidgets.audio.resample import resample
 from sfwidgets.audio.transcode import transcode
 
 __all__ = [
+    "NO_ROOM",
     "Encoder",
     "PeakWriter",
     "Peaks",
@@ -23,5 +25,6 @@ __all__ = [
     "read_peaks",
     "resample",
     "stream_count",
+    "sync_folder",
     "transcode",
 ]

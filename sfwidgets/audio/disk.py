@@ -10,7 +10,8 @@ from pathlib import Path
 
 from sfwidgets.errors import DiskFullError
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system says where a file can't grow: the disk, the quota or the largest size of a file is reached."""
 
 
 @contextmanager
@@ -19,7 +20,7 @@ def full_disk_is_told(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in NO_ROOM:
             raise
         raise DiskFullError(
             f"There is no room left to write {path.name} in {path.parent}: free some space and try again."

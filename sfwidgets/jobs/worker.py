@@ -6,7 +6,6 @@ It claims the job, renews its lease while it works, and ends it: `completed` in 
 
 from __future__ import annotations
 
-import errno
 import functools
 import logging
 import shutil
@@ -19,6 +18,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from sfwidgets.audio import NO_ROOM
 from sfwidgets.errors import DiskFullError, JobCancelledError, SoundForgeError
 from sfwidgets.jobs.service import holder_is_dead, holder_name, publish, send
 from sfwidgets.library import Claim, LeaseLostError, Library, Shared, workspace_name
@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 RENEW_SECONDS = 4.0
 REPORT_SECONDS = 1.0
 CANCEL_CHECK_SECONDS = 0.25
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Attempt:

@@ -9,11 +9,11 @@ Nothing here is ever changed in place: files appear whole, by one rename, or not
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from pathlib import Path
 
+from sfwidgets.audio import sync_folder
 from sfwidgets.models import check_id
 
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
@@ -64,7 +64,7 @@ class ArtifactStore:
         target = self.path(name)
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary.replace(target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
 
     def remove(self, name: Path | str) -> None:
         """Remove a file or a folder; nothing happens where it is not there."""
@@ -81,11 +81,3 @@ class ArtifactStore:
 
     def _folder(self, area: str, owner: str, content_hash: str) -> Path:
         return Path(area) / check_id(owner, "owner") / content_hash[:2]
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
