@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 import uuid
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sfwidgets.errors import SoundForgeError
 from sfwidgets.jobs.cluster import HEAVY, LIGHT, connect, machine_id
 from sfwidgets.jobs.events import TOPIC, EventHub, Watcher, pack
-from sfwidgets.library import Shared, Unfinished
+from sfwidgets.library import JobTable, Shared, Unfinished
 from sfwidgets.models import Job, JobKind
 from sfwidgets.settings import Settings
 
@@ -135,7 +136,7 @@ def job_settings(settings: Settings) -> dict[str, Any]:
     return {"models_dir": models_dir, "offline": settings.offline}
 
 
-def send(client: Client, table: Any, job: Job) -> None:
+def send(client: Client, table: JobTable, job: Job) -> None:
     """Give a queued job to Dask, so that it outlives this process."""
     from distributed import fire_and_forget
 
@@ -154,8 +155,6 @@ def publish(client: Any, job: Job) -> None:
 
 def holder_name(task: str) -> str:
     """Return what this process signs a lease with: the machine, the process, when it began, and the task."""
-    import os
-
     import psutil
 
     return f"{machine_id()} {os.getpid()} {psutil.Process().create_time()} {task}"

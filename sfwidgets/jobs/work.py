@@ -63,11 +63,10 @@ def _separate(attempt: Attempt, track: Track, source: Path) -> None:
             writer.close()
         published = attempt.library.store.stems_name(track.owner, content_hash, attempt.name)
         stems = [writer.describe(published) for writer in writers.values()]
-        told = [notice.replace(source.name, track.title) for notice in notices]
         stem_set = StemSet(
             id=attempt.name, model=model, precision=separator.precision, options=options,
             seconds=round(time.monotonic() - began, 3), stems=stems, preview=described.preview,
-            notices=_unique(told + _clip_notices(stems)), created_at=utc_now(),
+            notices=_told(track, source, notices + _clip_notices(stems)), created_at=utc_now(),
         )  # fmt: skip
         attempt.progress(0.99)
         attempt.library.store.publish(folder, published)
@@ -102,8 +101,7 @@ def _analyse(attempt: Attempt, track: Track, source: Path) -> None:
             _with_peaks(attempt, source, ANALYSIS_RATE, channels, notices),
             sample_rate=ANALYSIS_RATE, track_id=track.id, progress=attempt.progress, duration=track.duration,
         )  # fmt: skip
-        told = [notice.replace(source.name, track.title) for notice in notices]
-        found = found.model_copy(update={"notices": _unique(told)})
+        found = found.model_copy(update={"notices": _told(track, source, notices)})
     measured = found.model_copy(update={"track_id": track.id})
     attempt.complete(
         lambda connection: attempt.library.results.put_analysis(
@@ -160,7 +158,7 @@ def _called_by_its_title(track: Track, source: Path) -> Iterator[None]:
     try:
         yield
     except SoundForgeError as error:
-        error.message = error.message.replace(source.name, track.title)
+        error.message = _by_title(track, source, error.message)
         raise
 
 
@@ -237,5 +235,10 @@ def _clip_notices(stems: list[Stem]) -> list[str]:
     ]
 
 
-def _unique(notices: list[str]) -> list[str]:
-    return list(dict.fromkeys(notices))
+def _told(track: Track, source: Path, notices: list[str]) -> list[str]:
+    """Return the notices as a person is told them: each once, and by the track's title."""
+    return list(dict.fromkeys(_by_title(track, source, notice) for notice in notices))
+
+
+def _by_title(track: Track, source: Path, sentence: str) -> str:
+    return sentence.replace(source.name, track.title)

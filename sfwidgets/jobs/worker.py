@@ -136,8 +136,8 @@ def _claim(shared: Shared, job_id: str, holder: str) -> Claim | None:
     claim = shared.jobs.claim(job_id, holder)
     if claim is not None:
         return claim
-    for other in shared.jobs.unfinished():
-        if other.job.id == job_id and holder_is_dead(other.holder):
+    for other in shared.jobs.unfinished(job_id=job_id):
+        if holder_is_dead(other.holder):
             shared.jobs.expire(other)
             return shared.jobs.claim(job_id, holder)
     return None

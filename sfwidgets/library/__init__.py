@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
-from typing import Any
 
 from sfwidgets.errors import ConflictError, NotFoundError, UnavailableError
 from sfwidgets.library.database import Database
@@ -77,20 +76,19 @@ class Library:
             recorded = self.tracks.audio_name(digest)
             name = Path(recorded) if recorded else self.store.audio_name(self.owner, digest, source.suffix)
             self.store.publish(copy, name)
-            known: dict[str, Any] = {
+            found = {
                 "title": info.title or source.stem.removesuffix(".stem"), "artist": info.artist or "",
-                "album": info.album or "", "source": "file", **fields,
+                "album": info.album or "", "source": "file",
             }  # fmt: skip
             try:
-                track = self.tracks.add(
+                return self.tracks.add(
                     track_id or digest[:16], content_hash=digest, audio_path=str(name),
-                    size=self.store.size(name), info=info, fields=known,
+                    size=self.store.size(name), info=info, found=found, given=fields,
                 )  # fmt: skip
             except ConflictError:
                 if recorded is None:
                     self.store.remove(name)
                 raise
-            return self.tracks.edit(track.id, fields) if fields else track
         finally:
             self.store.discard_workspace(workspace.name)
 

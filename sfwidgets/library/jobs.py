@@ -212,9 +212,11 @@ class JobTable:
         with self._database.write() as connection:
             connection.execute(update(jobs).where(jobs.c.id == job_id).values(task=task))
 
-    def unfinished(self, limit: int = 1000) -> list[Unfinished]:
-        """Return jobs of all owners that have not ended, the oldest first."""
+    def unfinished(self, limit: int = 1000, *, job_id: str | None = None) -> list[Unfinished]:
+        """Return jobs of all owners that have not ended, the oldest first; or that one job, if it has not ended."""
         query = select(jobs).where(jobs.c.status.in_(RUNNING)).order_by(jobs.c.created_at).limit(limit)
+        if job_id is not None:
+            query = query.where(jobs.c.id == job_id)
         with self._database.read() as connection:
             return [
                 Unfinished(_job(row), row.task, row.holder, row.lease_until, row.cancel_requested)

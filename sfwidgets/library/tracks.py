@@ -51,10 +51,19 @@ class Tracks:
         self._owner = owner
 
     def add(
-        self, track_id: str, *, content_hash: str, audio_path: str, size: int, info: AudioInfo, fields: dict[str, Any]
+        self,
+        track_id: str,
+        *,
+        content_hash: str,
+        audio_path: str,
+        size: int,
+        info: AudioInfo,
+        found: dict[str, Any],
+        given: dict[str, str],
     ) -> Track:
         """Insert a track and its audio, or return the one that is there.
 
+        `found` is what the file says of itself, for a new track; `given` is what a person says, which always holds.
         Raises `ConflictError` where the id belongs to a track with other audio.
         """
         now = time.time()
@@ -85,11 +94,17 @@ class Tracks:
             if row is None:
                 connection.execute(
                     insert(tracks).values(
-                        owner=self._owner, id=track_id, hash=content_hash, created_at=now, updated_at=now, **fields
+                        owner=self._owner,
+                        id=track_id,
+                        hash=content_hash,
+                        created_at=now,
+                        updated_at=now,
+                        **{**found, **given},
                     )
                 )
-            elif row.hash is None:
-                connection.execute(update(tracks).where(*self._is(track_id)).values(hash=content_hash, updated_at=now))
+            elif row.hash is None or given:
+                changed = {"hash": content_hash, "updated_at": now, **given}
+                connection.execute(update(tracks).where(*self._is(track_id)).values(**changed))
             return self._get(connection, track_id)
 
     def get(self, track_id: str) -> Track:
