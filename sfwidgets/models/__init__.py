@@ -1,0 +1,62 @@
+"""The typed values that cross every boundary: tracks, jobs, stems, analyses, events and model descriptions.
+
+In Python their fields are snake_case; on the wire (`to_json`) they are camelCase, as in the HTTP contract.
+"""
+
+from sfwidgets.models.analysis import (
+    Analysis,
+    Chord,
+    Corrections,
+    CuePoint,
+    EnergyCurve,
+    KeySpan,
+    LoudnessCurve,
+    Measurements,
+    Note,
+    Section,
+    Span,
+    StemAnalysis,
+    TempoPoint,
+    camelot,
+    open_key,
+)
+from sfwidgets.models.base import Moment, Value, check_id, utc_now
+from sfwidgets.models.jobs import TERMINAL, Event, Job, JobKind, JobStatus
+from sfwidgets.models.stems import ModelInfo, SeparationOptions, Stem, StemFormat, StemSet, check_format
+from sfwidgets.models.tracks import AudioInfo, Track, Usage
+
+__all__ = [
+    "TERMINAL",
+    "Analysis",
+    "AudioInfo",
+    "Chord",
+    "Corrections",
+    "CuePoint",
+    "EnergyCurve",
+    "Event",
+    "Job",
+    "JobKind",
+    "JobStatus",
+    "KeySpan",
+    "LoudnessCurve",
+    "Measurements",
+    "ModelInfo",
+    "Moment",
+    "Note",
+    "Section",
+    "SeparationOptions",
+    "Span",
+    "Stem",
+    "StemAnalysis",
+    "StemFormat",
+    "StemSet",
+    "TempoPoint",
+    "Track",
+    "Usage",
+    "Value",
+    "camelot",
+    "check_format",
+    "check_id",
+    "open_key",
+    "utc_now",
+]
