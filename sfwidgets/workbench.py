@@ -15,6 +15,7 @@ from sfwidgets.jobs import JobHandle, Jobs
 from sfwidgets.library import Page, Shared
 from sfwidgets.models import (
     Analysis,
+    Corrections,
     Job,
     JobKind,
     ModelInfo,
@@ -28,6 +29,8 @@ from sfwidgets.models import (
 from sfwidgets.settings import LOCAL_OWNER, Settings
 
 if TYPE_CHECKING:
+    from pydantic import ValidationError
+
     from sfwidgets.audio import Peaks
 
 TrackLike = Track | str
@@ -164,12 +167,48 @@ class Workbench:
         """Return all sets of stems of a track, the newest first."""
         return self._library.results.stem_sets(self.track(track).id)
 
-    def analysis(self, track: TrackLike) -> Analysis:
-        """Return a track's newest analysis; raises `NotFoundError` where it has none."""
+    def analysis(self, track: TrackLike, *, corrected: bool = False) -> Analysis:
+        """Return a track's newest analysis, its newest stems' in it; raises `NotFoundError` where it has none.
+
+        It holds what was measured, and beside it, as `corrections`, what a person said. With `corrected`, what was said
+        takes the place of what was measured, and beats, downbeats and cue points follow it.
+        """
         found = self._library.results.analysis(self.track(track).id)
         if found is None:
             raise NotFoundError("This track has no analysis yet. Analyse it first.", code="no_analysis")
-        return found
+        if not corrected:
+            return found
+        from sfwidgets.analysis.corrected import corrected as apply
+
+        return apply(found)
+
+    def correct(self, track: TrackLike, **said: Any) -> Corrections:
+        """Say what a track really is; it is kept beside what was measured, and no new analysis touches it.
+
+        `said` are fields of `Corrections`: tempo, time_signature, downbeat, key, sections, cue_points; what was said
+        before of the others stays, and None takes a field back. Returns all that is now said. Raises
+        `InvalidInputError` for what can't be so, `NotFoundError`.
+
+        >>> wb.correct(track, tempo=88.0, key="A minor", cue_points=[{"time": 31.2, "label": "Drop", "type": "drop"}])
+        """
+        from pydantic import ValidationError
+
+        whole = self.track(track)
+        try:
+            checked = Corrections.model_validate(said)
+        except ValidationError as error:
+            raise InvalidInputError(_first_fault("correction", error), code="bad_correction") from None
+        moments = [checked.downbeat or 0.0, *(cue.time for cue in checked.cue_points or [])]
+        latest = max(moments + [section.end for section in checked.sections or []])
+        if whole.duration is not None and latest > whole.duration + 1:
+            raise InvalidInputError(
+                f"{latest:g} s lies beyond the end of the track, which is {whole.duration:.1f} s long.",
+                code="bad_correction",
+            )
+        self._library.results.put_corrections(
+            whole.id, checked.model_dump(mode="json", include=checked.model_fields_set)
+        )
+        return self._library.results.corrections(whole.id) or Corrections()
 
     def path(self, thing: TrackLike | Stem) -> Path:
         """Return the absolute path of a track's audio, or of a stem."""
@@ -271,9 +310,7 @@ class Workbench:
         try:
             options = SeparationOptions.model_validate(values)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise InvalidInputError(f"The option {where!r} is not right: {first['msg']}.", code="bad_option") from None
+            raise InvalidInputError(_first_fault("option", error), code="bad_option") from None
         separation.check(options, self.settings)
         return options
 
@@ -294,6 +331,12 @@ def _fields(title: str | None, artist: str | None, album: str | None) -> dict[st
     if any(len(value) > 1000 for value in fields.values()):
         raise InvalidInputError("A title, an artist and an album have at most 1000 characters each.")
     return fields
+
+
+def _first_fault(what: str, error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"The {what} {where!r} is not right: {first['msg'].removeprefix('Value error, ')}."
 
 
 def writable_folder(folder: str | Path) -> Path:

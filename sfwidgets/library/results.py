@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, exists, func, insert, select
 
 from sfwidgets.library.database import Database
-from sfwidgets.library.schema import analyses, stem_sets, track_stems, tracks
+from sfwidgets.library.schema import analyses, corrections, stem_analyses, stem_sets, track_stems, tracks
 from sfwidgets.library.tracks import moment
-from sfwidgets.models import Analysis, SeparationOptions, Stem, StemSet
+from sfwidgets.models import Analysis, Corrections, SeparationOptions, Stem, StemAnalysis, StemSet
 
 
 class Results:
@@ -82,9 +82,14 @@ class Results:
         return True
 
     def analysis(self, track_id: str) -> Analysis | None:
-        """Return the newest analysis of a track, None where there is none."""
+        """Return the newest analysis of a track, with its newest stems' and what a person said; None without one."""
         found = self._analysis_row(analyses.c.track_id == track_id)
-        return None if found is None else Analysis.model_validate(found.document)
+        if found is None:
+            return None
+        newest = self.stem_sets(track_id)[:1]
+        stems = self.stem_analyses(newest[0].id) if newest else None
+        measured = Analysis.model_validate(found.document)
+        return measured.model_copy(update={"stems": stems or {}, "corrections": self.corrections(track_id)})
 
     def find_analysis(self, content_hash: str, version: int) -> Analysis | None:
         """Return an analysis that was made of the same audio by the same version, if there is one."""
@@ -105,6 +110,53 @@ class Results:
                 created_at=analysis.analyzed_at.timestamp(),
             )
         )
+
+    def stem_analyses(self, set_id: str, version: int | None = None) -> dict[str, StemAnalysis] | None:
+        """Return what was measured of a set's stems, by name; None where nothing was, or not by that version."""
+        mine = (stem_analyses.c.set_id == set_id) & (stem_analyses.c.owner == self._owner)
+        if version is not None:
+            mine &= stem_analyses.c.version == version
+        with self._database.read() as connection:
+            document = connection.scalar(select(stem_analyses.c.document).where(mine))
+        return None if document is None else {k: StemAnalysis.model_validate(v) for k, v in document.items()}
+
+    def put_stem_analyses(
+        self, connection: Connection, set_id: str, stems: dict[str, StemAnalysis], *, version: int
+    ) -> None:
+        """Keep what was measured of a set's stems, within the transaction that completes its job.
+
+        Where the set has gone since, nothing is kept.
+        """
+        mine = (stem_sets.c.id == set_id) & (stem_sets.c.owner == self._owner)
+        if not connection.scalar(select(exists().where(mine))):
+            return
+        connection.execute(delete(stem_analyses).where(stem_analyses.c.set_id == set_id))
+        document = {name: stem.to_json() for name, stem in stems.items()}
+        connection.execute(
+            insert(stem_analyses).values(set_id=set_id, owner=self._owner, version=version, document=document)
+        )
+
+    def corrections(self, track_id: str) -> Corrections | None:
+        """Return what a person said of a track instead of what was measured; None where nothing was said."""
+        with self._database.read() as connection:
+            document = connection.scalar(select(corrections.c.document).where(*self._said_of(track_id)))
+        return None if document is None else Corrections.model_validate(document)
+
+    def put_corrections(self, track_id: str, said: dict[str, Any]) -> None:
+        """Change what a person says of a track, field by field; a field that is None is said no more."""
+        with self._database.write() as connection:
+            held = connection.scalar(select(corrections.c.document).where(*self._said_of(track_id))) or {}
+            document = {name: value for name, value in {**held, **said}.items() if value is not None}
+            connection.execute(delete(corrections).where(*self._said_of(track_id)))
+            if document:
+                connection.execute(
+                    insert(corrections).values(
+                        owner=self._owner, track_id=track_id, document=document, updated_at=time.time()
+                    )
+                )
+
+    def _said_of(self, track_id: str) -> tuple[Any, Any]:
+        return corrections.c.owner == self._owner, corrections.c.track_id == track_id
 
     def sizes(self, track_id: str) -> tuple[int, int]:
         """Return the bytes of a track's stems on disk and of its analysis in the database."""

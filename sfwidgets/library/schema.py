@@ -104,6 +104,26 @@ analyses = Table(
     ForeignKeyConstraint(["owner", "track_id"], ["tracks.owner", "tracks.id"], ondelete="CASCADE"),
 )
 
+stem_analyses = Table(
+    "stem_analyses",
+    metadata,
+    Column("set_id", String(64), primary_key=True),
+    Column("owner", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("document", JSON, nullable=False),
+    ForeignKeyConstraint(["set_id"], ["stem_sets.id"], ondelete="CASCADE"),
+)
+
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("owner", String(64), primary_key=True),
+    Column("track_id", String(64), primary_key=True),
+    Column("document", JSON, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    ForeignKeyConstraint(["owner", "track_id"], ["tracks.owner", "tracks.id"], ondelete="CASCADE"),
+)
+
 jobs = Table(
     "jobs",
     metadata,

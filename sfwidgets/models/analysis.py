@@ -5,9 +5,10 @@ Times are seconds from the start of the audio. None, or an empty list, means tha
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, computed_field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, computed_field, field_validator, model_validator
 
 from sfwidgets.models.base import Moment, Value
 
@@ -45,8 +46,14 @@ def _key(value: str) -> str:
 
 KeyName = Annotated[str, AfterValidator(_key)]
 """Like "C# minor"; flats are spelled as sharps."""
-TimeSignature = Literal["2/4", "3/4", "4/4", "5/4", "6/8", "7/8", "9/8", "12/8"]
+TimeSignature = Literal["2/4", "3/4", "4/4", "5/4", "6/8", "9/8", "12/8"]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+_CONTRACT = frozenset(
+    "trackId analyzedAt duration bpm tempo key keyStrength loudness spectralCentroid spectralContrast waveformEnvelope "
+    "frequencySpectrum cuePoints".split()
+)
 
 
 class CuePoint(Value):
@@ -246,6 +253,16 @@ class Corrections(Value):
     sections: list[Section] | None = None
     cue_points: list[CuePoint] | None = None
 
+    @field_validator("sections")
+    @classmethod
+    def _one_after_another(cls, sections: list[Section] | None) -> list[Section] | None:
+        for before, after in pairwise(sections or []):
+            if after.start < before.end:
+                raise ValueError(
+                    f"the section at {after.start:g} s begins before the one at {before.start:g} s has ended"
+                )
+        return sections
+
 
 class Analysis(Measurements):
     """What a track was measured to be: the HTTP contract's fields, and more beside them."""
@@ -263,6 +280,10 @@ class Analysis(Measurements):
         """Return the analysis as JSON-ready objects, the HTTP contract's fields first."""
         fields = super().to_json()
         return {name: fields.pop(name) for name in ("trackId", "analyzedAt")} | fields
+
+    def brief(self) -> dict[str, Any]:
+        """Return the HTTP contract's fields alone, as JSON-ready objects."""
+        return {name: value for name, value in self.to_json().items() if name in _CONTRACT}
 
     def _repr_html_(self) -> str:
         from html import escape

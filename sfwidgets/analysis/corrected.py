@@ -1,0 +1,115 @@
+"""Corrected: what the analysis of a track is once a person has had their say.
+
+What was said holds, and what hangs on it follows: beats follow the tempo, downbeats the time signature and the downbeat,
+the cue points at sections follow the sections. Everything else stays as it was measured.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sfwidgets.models import Analysis, Corrections, CuePoint, KeySpan, TempoPoint
+
+Beats = NDArray[np.float64]
+
+_BEATS_A_BAR = {"2/4": 2, "3/4": 3, "4/4": 4, "5/4": 5, "6/8": 2, "9/8": 3, "12/8": 4}
+_SAME = 0.04
+"""How far, as a share, two tempi may lie apart and still be one: what tempo estimation is commonly judged by."""
+_OFF = 0.25
+"""From this share of a beat on, a downbeat between two beats moves the beats; nearer, it only says which one it is."""
+
+
+def corrected(analysis: Analysis) -> Analysis:
+    """Return the analysis with what a person said in place of what was measured; unchanged where nothing was said.
+
+    What was said has confidence and strength 1. Where the said tempo is a multiple or a fraction (up to 4) of the
+    measured one, the measured beats are divided or thinned; otherwise beats are laid out evenly at that tempo.
+    """
+    said = analysis.corrections
+    if said is None:
+        return analysis
+    changes: dict[str, Any] = {}
+    if said.key is not None:
+        changes |= _key(said.key, analysis.duration)
+    if said.tempo is not None or said.time_signature is not None or said.downbeat is not None:
+        changes |= _rhythm(analysis, said)
+    if said.sections is not None:
+        at_sections = [CuePoint(time=s.start, label=s.label, type="section") for s in said.sections]
+        others = [cue for cue in analysis.cue_points if cue.type != "section"]
+        changes["sections"] = said.sections
+        changes["cue_points"] = sorted(others + at_sections, key=lambda cue: cue.time)
+    if said.cue_points is not None:
+        changes["cue_points"] = sorted(said.cue_points, key=lambda cue: cue.time)
+    return analysis.model_copy(update=changes)
+
+
+def _key(key: str, duration: float) -> dict[str, Any]:
+    return {
+        "key": key, "key_strength": 1.0, "key_alternative": None, "key_alternative_strength": 0.0,
+        "key_changes": [KeySpan(start=0.0, end=duration, key=key, strength=1.0)],
+    }  # fmt: skip
+
+
+def _rhythm(analysis: Analysis, said: Corrections) -> dict[str, Any]:
+    beats = np.array(analysis.beats)
+    bars = np.array([said.downbeat] if said.downbeat is not None else analysis.downbeats)
+    changes: dict[str, Any] = {}
+    tempo = said.tempo
+    if tempo is not None:
+        beats = _at_tempo(beats, analysis.tempo, tempo, bars, analysis.duration)
+        ratio = tempo / analysis.tempo if analysis.tempo else None
+        changes = {
+            "tempo": tempo, "bpm": round(tempo), "tempo_confidence": 1.0, "tempo_alternative": None,
+            "tempo_curve": [TempoPoint(time=p.time, bpm=p.bpm * ratio) for p in analysis.tempo_curve]
+            if ratio is not None and _multiple(ratio) is not None
+            else [TempoPoint(time=0.0, bpm=tempo)],
+        }  # fmt: skip
+    if said.downbeat is not None and len(beats) > 1:
+        off = said.downbeat - beats[_nearest(beats, said.downbeat)]
+        if abs(off) > _OFF * float(np.median(np.diff(beats))):
+            beats = beats + off
+            beats = beats[(beats >= 0) & (beats <= analysis.duration)]
+    signature = said.time_signature or analysis.time_signature
+    return changes | {
+        "beats": beats.tolist(), "time_signature": signature, "downbeats": _downbeats(beats, bars, signature).tolist(),
+    }  # fmt: skip
+
+
+def _at_tempo(beats: Beats, measured: float | None, tempo: float, bars: Beats, duration: float) -> Beats:
+    multiple = None if measured is None or len(beats) < 2 else _multiple(tempo / measured)
+    if multiple is None:
+        period = 60 / tempo
+        first = float(bars[0] if len(bars) else beats[0] if len(beats) else 0.0) % period
+        return np.arange(first, duration, period)
+    if multiple >= 1:
+        positions = np.arange(0, len(beats) - 1 + 1e-9, 1 / multiple)
+        return np.interp(positions, np.arange(len(beats)), beats)
+    step = round(1 / multiple)
+    first_bar = _nearest(beats, float(bars[0])) if len(bars) else 0
+    return beats[first_bar % step :: step]
+
+
+def _multiple(ratio: float) -> float | None:
+    """Return the whole multiple or fraction, up to 4, that `ratio` is about; None where it is none."""
+    for multiple in (1.0, 2.0, 3.0, 4.0, 1 / 2, 1 / 3, 1 / 4):
+        if abs(ratio / multiple - 1) <= _SAME:
+            return multiple
+    return None
+
+
+def _downbeats(beats: Beats, bars: Beats, signature: str | None) -> Beats:
+    """Return every bar's first beat, counted from the first of `bars`; only that one where the metre is not known."""
+    if len(beats) == 0 or len(bars) == 0:
+        return bars if len(beats) == 0 else np.zeros(0)
+    first = _nearest(beats, float(bars[0]))
+    if signature is None:
+        return beats[first : first + 1]
+    count = _BEATS_A_BAR[signature]
+    return beats[first % count :: count]
+
+
+def _nearest(beats: Beats, time: float) -> int:
+    return int(np.abs(beats - time).argmin())
