@@ -31,8 +31,9 @@ test: setup ## Run the tests
 soak: setup ## Run the tests with the full counts
 	$(BIN)/python -m pytest -q -m "soak or not soak" --timeout 3600
 
-bench: setup ## Measure speed and memory against python -m demucs
-	$(BIN)/python bench/run.py
+bench: setup ## Measure speed and memory against python -m demucs and librosa
+	$(BIN)/python bench/separation.py
+	$(BIN)/python bench/analysis.py
 
 lint: setup ## Check style and types
 	$(BIN)/ruff check .

@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from sfwidgets.audio import writable_folder, write_whole
 from sfwidgets.errors import SoundForgeError
-from sfwidgets.workbench import Workbench, writable_folder
+from sfwidgets.workbench import Workbench
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ def run_pipeline(audio: Path, out: Path, *, parameters: dict[str, Any], library:
     measured = json.loads((out / "pipeline.json").read_text())
     (out / "pipeline.json").unlink()
     result = {"fingerprint": _fingerprint(audio, parameters), **measured}
-    _write(out / RESULT, json.dumps(result, indent=2, ensure_ascii=False))
+    write_whole(out / RESULT, json.dumps(result, indent=2, ensure_ascii=False).encode())
     return result
 
 
@@ -169,7 +170,7 @@ def _write_report(notebook: Path, target: Path) -> None:
         mathjax_url="", require_js_url="", mermaid_js_url="",
     )  # fmt: skip
     page, _resources = exporter.from_filename(str(notebook))
-    _write(target, page)
+    write_whole(target, page.encode())
 
 
 def _summarise(rows: list[Row], out: Path) -> None:
@@ -179,12 +180,6 @@ def _summarise(rows: list[Row], out: Path) -> None:
         writer.writeheader()
         writer.writerows(asdict(row) for row in rows)
     temporary.replace(out / "summary.csv")
-
-
-def _write(target: Path, text: str) -> None:
-    temporary = target.with_name(f".{target.name}.part")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(target)
 
 
 @contextmanager

@@ -249,8 +249,8 @@ def _exit_code(error: SoundForgeError) -> int:
 
 def _folders(paths: list[Path], out: Path) -> list[Path]:
     """Return a folder for each input, named after the file; a second file of the same name gets a number."""
+    from sfwidgets.audio import writable_folder
     from sfwidgets.batch import folder_name
-    from sfwidgets.workbench import writable_folder
 
     taken: set[str] = set()
     folders = []

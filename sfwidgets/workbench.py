@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sfwidgets import separation
 from sfwidgets.errors import InvalidInputError, NotFoundError
@@ -19,6 +18,7 @@ from sfwidgets.models import (
     Job,
     JobKind,
     ModelInfo,
+    Scores,
     SeparationOptions,
     Stem,
     StemFormat,
@@ -29,32 +29,17 @@ from sfwidgets.models import (
 from sfwidgets.settings import LOCAL_OWNER, Settings
 
 if TYPE_CHECKING:
+    import pandas
     from pydantic import ValidationError
 
+    from sfwidgets.analysis.plot import Picture
+    from sfwidgets.analysis.spectrogram import Spectrogram
     from sfwidgets.audio import Peaks
 
 TrackLike = Track | str
 
 STEM_FILE = ("drums", "bass", "other", "vocals")
 """The order of the true stems behind the mixture in a stem file (`.stem.mp4`)."""
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Signal-to-distortion ratios in dB; empty where the truth is not known."""
-
-    stems: dict[str, float]
-    mixture: dict[str, float]
-    """What the mixture itself would score as that stem."""
-
-    def _repr_html_(self) -> str:
-        if not self.stems:
-            return "<p>The truth is not known for this track.</p>"
-        rows = "".join(
-            f"<tr><th>{name}</th><td>{value:.1f} dB ({self.mixture[name]:.1f})</td></tr>"
-            for name, value in self.stems.items()
-        )
-        return f"<table><caption>SDR</caption>{rows}</table>"
 
 
 class Workbench:
@@ -210,6 +195,68 @@ class Workbench:
         )
         return self._library.results.corrections(whole.id) or Corrections()
 
+    def table(self, what: str = "tracks", *, tracks: Iterable[TrackLike] | None = None) -> pandas.DataFrame:
+        """Return what is known of tracks, all of those with an analysis unless `tracks` says which, as a pandas table.
+
+        `what`: tracks (one row a track, a column for every number), beats, chords, sections, … (see
+        `analysis.export.TABLES`). What a person said holds. Units are in the table's `attrs["units"]`.
+        """
+        from sfwidgets.analysis import export
+
+        chosen = list(self._analysed()) if tracks is None else [self.track(track) for track in tracks]
+        return export.table([self.analysis(track, corrected=True) for track in chosen], what, tracks=chosen)
+
+    def export_analysis(
+        self, tracks: TrackLike | Iterable[TrackLike], file: str | Path, *, format: str = "json"
+    ) -> Path:
+        """Write the analysis of a track into a file; what a person said holds. Returns the file's path.
+
+        `format`: json, csv (the numbers), jams, cues (CSV), audacity (labels), rekordbox (XML) or png (the overview
+        picture). csv and rekordbox take several tracks. The suffix is added where `file` has none; a file of that name
+        is replaced. Raises `InvalidInputError` for another format, `NotFoundError` where there is no analysis.
+        """
+        from sfwidgets import audio
+        from sfwidgets.analysis import export
+
+        chosen = [tracks] if isinstance(tracks, Track | str) else list(tracks)
+        suffixes = {name: known.suffix for name, known in export.FORMATS.items()} | {"png": ".png"}
+        if format not in suffixes:
+            raise InvalidInputError(
+                f"An analysis is written as one of {', '.join(suffixes)}; not as {format!r}.", code="bad_format"
+            )
+        target = Path(file).expanduser()
+        target = target if target.suffix else target.with_name(target.name + suffixes[format])
+        if format == "png":
+            if len(chosen) != 1:
+                raise InvalidInputError("A picture shows one track; write one for each.", code="bad_format")
+            content = self.overview(chosen[0])._repr_png_()
+        else:
+            entries = [
+                export.Entry(self.analysis(track, corrected=True), self.track(track), self.path(track))
+                for track in chosen
+            ]
+            content = export.FORMATS[format].write(entries).encode()
+        return audio.write_whole(target, content)
+
+    def overview(self, track: TrackLike, *, theme: Literal["light", "dark"] = "light") -> Picture:
+        """Return a picture of a track's whole analysis; what a person said holds."""
+        from sfwidgets.analysis import plot
+
+        whole = self.track(track)
+        return plot.overview(
+            self.analysis(whole, corrected=True), self.peaks(whole).get("mixture"), title=str(whole), theme=theme
+        )
+
+    def spectrogram(self, track: TrackLike) -> Spectrogram:
+        """Read a track's audio and return its spectrogram, for `analysis.plot.spectrogram`."""
+        from sfwidgets import audio
+        from sfwidgets.analysis.spectrogram import spectrogram
+
+        whole, path = self.track(track), self.path(track)
+        rate, channels = whole.sample_rate or 44100, whole.channels or 2
+        blocks = audio.decode(path, sample_rate=rate, channels=channels)
+        return spectrogram(blocks, rate, whole.duration or 0.0)
+
     def path(self, thing: TrackLike | Stem) -> Path:
         """Return the absolute path of a track's audio, or of a stem."""
         if isinstance(thing, Stem):
@@ -226,7 +273,7 @@ class Workbench:
         from sfwidgets import audio
 
         chosen = stem_set or self.stems(track)
-        target = writable_folder(folder)
+        target = audio.writable_folder(folder)
         written = {}
         for stem in chosen.stems:
             name = Path(stem.name).stem
@@ -259,7 +306,7 @@ class Workbench:
 
         source, chosen = self.path(track), stem_set or self.stems(track)
         if audio.stream_count(source) != 1 + len(STEM_FILE):
-            return Scores({}, {})
+            return Scores()
         scored, unprocessed = {}, {}
         for stem in chosen.stems:
             if stem.type in STEM_FILE and stem.name.startswith(stem.type):
@@ -267,7 +314,14 @@ class Workbench:
                 truth = partial(decode, stream=1 + STEM_FILE.index(stem.type))
                 scored[stem.type] = separation.sdr(truth(), audio.decode(self.path(stem)))
                 unprocessed[stem.type] = separation.sdr(truth(), decode())
-        return Scores(scored, unprocessed)
+        return Scores(stems=scored, mixture=unprocessed)
+
+    def _analysed(self) -> Iterator[Track]:
+        offset, total = 0, 1
+        while offset < total:
+            page = self.tracks(sort="created", limit=1000, offset=offset)
+            yield from (track for track in page if track.has_analysis)
+            offset, total = offset + 1000, page.total
 
     def models(self) -> list[ModelInfo]:
         """Return the separation models there are, installed ones first."""
@@ -337,20 +391,6 @@ def _first_fault(what: str, error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     return f"The {what} {where!r} is not right: {first['msg'].removeprefix('Value error, ')}."
-
-
-def writable_folder(folder: str | Path) -> Path:
-    """Return a folder that can be written to, made where it is not there; raises `InvalidInputError` otherwise."""
-    target = Path(folder).expanduser()
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InvalidInputError(
-            f"{target} can't be a folder to write to ({error.strerror}). Choose another place.", code="bad_folder"
-        ) from None
-    if not os.access(target, os.W_OK):
-        raise InvalidInputError(f"{target} may not be written to. Choose another place.", code="bad_folder")
-    return target
 
 
 def _id(track: TrackLike) -> str:

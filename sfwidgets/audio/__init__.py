@@ -5,7 +5,7 @@ A block is an array of shape (channels, frames), float32, full scale at ±1. Not
 
 from sfwidgets.audio.content import content_hash, copy_hashed, copy_whole
 from sfwidgets.audio.decode import decode
-from sfwidgets.audio.disk import NO_ROOM, sync_folder
+from sfwidgets.audio.disk import NO_ROOM, sync_folder, writable_folder, write_whole
 from sfwidgets.audio.encode import Encoder
 from sfwidgets.audio.peaks import Peaks, PeakWriter, read_peaks
 from sfwidgets.audio.probe import probe, stream_count
@@ -27,4 +27,6 @@ __all__ = [
     "stream_count",
     "sync_folder",
     "transcode",
+    "writable_folder",
+    "write_whole",
 ]

@@ -22,7 +22,7 @@ from sfwidgets.models.analysis import (
 )
 from sfwidgets.models.base import Moment, Value, check_id, utc_now
 from sfwidgets.models.jobs import TERMINAL, Event, Job, JobKind, JobStatus
-from sfwidgets.models.stems import ModelInfo, SeparationOptions, Stem, StemFormat, StemSet, check_format
+from sfwidgets.models.stems import ModelInfo, Scores, SeparationOptions, Stem, StemFormat, StemSet, check_format
 from sfwidgets.models.tracks import AudioInfo, Track, Usage
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "ModelInfo",
     "Moment",
     "Note",
+    "Scores",
     "Section",
     "SeparationOptions",
     "Span",

@@ -50,10 +50,10 @@ TimeSignature = Literal["2/4", "3/4", "4/4", "5/4", "6/8", "9/8", "12/8"]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-_CONTRACT = frozenset(
-    "trackId analyzedAt duration bpm tempo key keyStrength loudness spectralCentroid spectralContrast waveformEnvelope "
-    "frequencySpectrum cuePoints".split()
-)
+_CONTRACT = frozenset({
+    "trackId", "analyzedAt", "duration", "bpm", "tempo", "key", "keyStrength", "loudness", "spectralCentroid",
+    "spectralContrast", "waveformEnvelope", "frequencySpectrum", "cuePoints",
+})  # fmt: skip
 
 
 class CuePoint(Value):

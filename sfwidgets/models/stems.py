@@ -124,3 +124,20 @@ class ModelInfo(Value):
     weights_license: str = "unknown"
     """The licence terms of the weights, as far as known."""
     preview: bool = False
+
+
+class Scores(Value):
+    """Signal-to-distortion ratios in dB, by stem; empty where the truth is not known."""
+
+    stems: dict[str, float] = Field(default_factory=dict)
+    mixture: dict[str, float] = Field(default_factory=dict)
+    """What the mixture itself would score as that stem."""
+
+    def _repr_html_(self) -> str:
+        if not self.stems:
+            return "<p>The truth is not known for this track.</p>"
+        rows = "".join(
+            f"<tr><th>{name}</th><td>{value:.1f} dB ({self.mixture[name]:.1f})</td></tr>"
+            for name, value in self.stems.items()
+        )
+        return f"<table><caption>SDR</caption>{rows}</table>"

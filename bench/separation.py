@@ -1,6 +1,6 @@
-"""`make bench`: speed and memory, against `python -m demucs` on the same weights, audio and machine.
+"""Speed and memory of separation, against `python -m demucs` on the same weights, audio and machine.
 
-    python bench/run.py [speed] [five] [cold] [memory] [--seconds 60] [--rounds 3]
+    python bench/separation.py [speed] [five] [cold] [memory] [--seconds 60] [--rounds 3]
 
 Speed is measured command against command, in turn (theirs, ours, theirs, ours, …); each pair gives a ratio, and the
 median is quoted. Weights are random, and of HTDemucs' full size: time does not depend on their values. Every run gets
