@@ -110,23 +110,44 @@ def separate(
 
 
 @app.command()
-def analyze(audio: Audio, as_json: AsJson = False, library: Library = None) -> None:
-    """Measure songs: duration, tempo, key, loudness, spectrum."""
+def analyze(
+    audio: Audio,
+    out: Annotated[Path | None, typer.Option(help="Write files there: one folder a track.", show_default=False)] = None,
+    format: Annotated[
+        str, typer.Option(help="What to write: some of json,csv,jams,cues,audacity,rekordbox,png.")
+    ] = "json",
+    as_json: AsJson = False,
+    library: Library = None,
+) -> None:
+    """Measure songs: tempo, beats, key, chords, sections, loudness, timbre."""
     with _workbench(library) as wb:
+        suffixes = wb.check_export([name.strip() for name in format.split(",") if name.strip()])
+        folders = [] if out is None else _folders(audio, out)
         asked = [_ask(path, lambda p: wb.analyze(wb.add(p))) for path in audio]
+        found: list[str] = []
 
         def finish(index: int, handle: Any) -> dict[str, Any]:
             analysis = wb.analysis(handle.wait().value.track_id)
+            found.append(analysis.track_id)
             tempo = "no steady tempo" if analysis.tempo is None else f"{analysis.tempo:.1f} BPM"
             loudness = "silent" if analysis.loudness is None else f"{analysis.loudness:.1f} LUFS"
             _say(
                 as_json,
                 f"{audio[index].name}: {analysis.duration:.1f} s, {tempo}, {analysis.key or 'no key'}, {loudness}",
             )
+            if out is not None:
+                for name in suffixes.keys() - wb.COLLECTIONS:
+                    file = folders[index] / f"analysis{suffixes[name]}"
+                    wb.export_analysis(analysis.track_id, file, format=name)
             document: dict[str, Any] = analysis.to_json()
             return document
 
-        _report(audio, asked, finish, as_json)
+        def collect() -> None:
+            if out is not None and found:
+                for name in wb.COLLECTIONS & suffixes.keys():
+                    wb.export_analysis(found, out / f"{name}{suffixes[name]}", format=name)
+
+        _report(audio, asked, finish, as_json, collect)
 
 
 @app.command()
@@ -222,7 +243,13 @@ def _ask(path: Path, submit: Callable[[Path], Any]) -> Any:
         return error
 
 
-def _report(paths: list[Path], asked: list[Any], finish: Callable[[int, Any], dict[str, Any]], as_json: bool) -> None:
+def _report(
+    paths: list[Path],
+    asked: list[Any],
+    finish: Callable[[int, Any], dict[str, Any]],
+    as_json: bool,
+    at_last: Callable[[], None] = lambda: None,
+) -> None:
     answers: list[dict[str, Any]] = []
     codes = {DONE}
     for index, (path, handle) in enumerate(zip(paths, asked, strict=True)):
@@ -234,6 +261,7 @@ def _report(paths: list[Path], asked: list[Any], finish: Callable[[int, Any], di
             typer.echo(f"{path}: {error.message}", err=True)
             codes.add(_exit_code(error))
             answers.append({"input": str(path), **error.to_dict()})
+    at_last()
     if as_json:
         _print_json(answers[0] if len(answers) == 1 else answers)
     if codes != {DONE}:

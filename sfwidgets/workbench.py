@@ -57,6 +57,9 @@ class Workbench:
     processes may open one library at once: they share its workers.
     """
 
+    COLLECTIONS = frozenset({"csv", "rekordbox"})
+    """The formats of `export_analysis` that hold several tracks in a file."""
+
     def __init__(
         self, library: str | Path | None = None, *, settings: Settings | None = None, owner: str = LOCAL_OWNER
     ) -> None:
@@ -212,20 +215,14 @@ class Workbench:
         """Write the analysis of a track into a file; what a person said holds. Returns the file's path.
 
         `format`: json, csv (the numbers), jams, cues (CSV), audacity (labels), rekordbox (XML) or png (the overview
-        picture). csv and rekordbox take several tracks. The suffix is added where `file` has none; a file of that name
-        is replaced. Raises `InvalidInputError` for another format, `NotFoundError` where there is no analysis.
+        picture). csv and rekordbox take several tracks. A file of that name is replaced. Raises `InvalidInputError` for another format, `NotFoundError` where there is no analysis.
         """
         from sfwidgets import audio
         from sfwidgets.analysis import export
 
+        self.check_export([format])
         chosen = [tracks] if isinstance(tracks, Track | str) else list(tracks)
-        suffixes = {name: known.suffix for name, known in export.FORMATS.items()} | {"png": ".png"}
-        if format not in suffixes:
-            raise InvalidInputError(
-                f"An analysis is written as one of {', '.join(suffixes)}; not as {format!r}.", code="bad_format"
-            )
         target = Path(file).expanduser()
-        target = target if target.suffix else target.with_name(target.name + suffixes[format])
         if format == "png":
             if len(chosen) != 1:
                 raise InvalidInputError("A picture shows one track; write one for each.", code="bad_format")
@@ -237,6 +234,18 @@ class Workbench:
             ]
             content = export.FORMATS[format].write(entries).encode()
         return audio.write_whole(target, content)
+
+    def check_export(self, formats: Iterable[str]) -> dict[str, str]:
+        """Return the suffix of each of these formats' files; raises `InvalidInputError` as `export_analysis` would."""
+        from sfwidgets.analysis import export
+
+        known = {name: format.suffix for name, format in export.FORMATS.items()} | {"png": ".png"}
+        for format in formats:
+            if format not in known:
+                raise InvalidInputError(
+                    f"An analysis is written as one of {', '.join(known)}; not as {format!r}.", code="bad_format"
+                )
+        return {format: known[format] for format in formats}
 
     def overview(self, track: TrackLike, *, theme: Literal["light", "dark"] = "light") -> Picture:
         """Return a picture of a track's whole analysis; what a person said holds."""

@@ -86,7 +86,7 @@ def _at_tempo(beats: Beats, measured: float | None, tempo: float, bars: Beats, d
         return np.arange(first, duration, period)
     if multiple >= 1:
         positions = np.arange(0, len(beats) - 1 + 1e-9, 1 / multiple)
-        return np.interp(positions, np.arange(len(beats)), beats)
+        return np.asarray(np.interp(positions, np.arange(len(beats)), beats), dtype=np.float64)
     step = round(1 / multiple)
     first_bar = _nearest(beats, float(bars[0])) if len(bars) else 0
     return beats[first_bar % step :: step]

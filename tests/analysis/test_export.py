@@ -263,22 +263,6 @@ def test_a_track_as_rekordbox_reads_it() -> None:
     assert marks[-1]["Name"] == "a "
 
 
-def test_pyrekordbox_reads_it_back(tmp_path: Path) -> None:
-    rbxml = pytest.importorskip("pyrekordbox.rbxml")
-    path = tmp_path / "collection.xml"
-    path.write_text(rekordbox([Entry(FULL, TRACK, AUDIO), Entry(EMPTY, None, Path("/b.wav"))]), encoding="utf-8")
-    document = rbxml.RekordboxXml(path)
-    assert document.num_tracks == 2
-    first, second = document.get_tracks()
-    assert (first["Name"], first["TrackID"], first["TotalTime"]) == ('A "Song" & <more> ', 1, 21)
-    assert (first["SampleRate"], first["AverageBpm"], first["Tonality"]) == (48000, 120, "Dbm")
-    assert Path("/", first["Location"]) == AUDIO
-    assert [(t["Inizio"], t["Bpm"], t["Metro"], t["Battito"]) for t in first.tempos] == [(0.25, 120, "4/4", 3)]
-    assert [(m["Type"], m["Num"], m["Start"]) for m in first.marks][:2] == [("cue", -1, 1.25), ("cue", -1, 2.25)]
-    assert (second["Name"], second["AverageBpm"], second.tempos, second.marks) == ("b", 0, [], [])
-    assert document.get_playlist("Sound Forge Alchemy").get_tracks() == [1, 2]
-
-
 def test_hot_cues_are_the_first_eight() -> None:
     (track,) = tracks_of(rekordbox([Entry(FULL, TRACK, AUDIO)], hot_cues=True))
     assert [int(mark.get("Num")) for mark in track.findall("POSITION_MARK")] == [*range(8), -1, -1, -1]
