@@ -215,7 +215,8 @@ class Workbench:
         """Write the analysis of a track into a file; what a person said holds. Returns the file's path.
 
         `format`: json, csv (the numbers), jams, cues (CSV), audacity (labels), rekordbox (XML) or png (the overview
-        picture). csv and rekordbox take several tracks. A file of that name is replaced. Raises `InvalidInputError` for another format, `NotFoundError` where there is no analysis.
+        picture). csv and rekordbox take several tracks. A file of that name is replaced.
+        Raises `InvalidInputError` for another format, `NotFoundError` where there is no analysis.
         """
         from sfwidgets import audio
         from sfwidgets.analysis import export

@@ -1,10 +1,15 @@
-"""Spectrum: where in frequency does the sound lie, and how far do its tones stand out?
+"""Spectrum: where in frequency does the sound lie, how wide does it spread, and how far do its tones stand out?
 
 Everything here works on short-time power spectra as `framing.PowerSpectra` makes them: shape (frames, bins), bins evenly
 spaced from 0 Hz to half the sample rate, a sine of amplitude 1 has power 1 in its bin.
+
+A recording's centroid, bandwidth, roll-off and flatness are the means of its frames' values, each frame weighted by its
+power, and frames below -70 dBFS left out: what is loud is what is heard.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +19,69 @@ Spectra = NDArray[np.float32]
 SPECTRUM_POINTS = 100
 ENVELOPE_POINTS = 1000
 CONTRAST_BANDS = 7
+ROLLOFF = 0.85
 
 _HANN_NOISE_BANDWIDTH = 1.5
 """Bins over which a Hann window spreads the power of a sine."""
 _SILENCE = 1e-7
 """Mean-square amplitude (-70 dB) below which a frame says nothing about a sound's spectrum."""
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """What the spectrum of a recording is like; None for silence."""
+
+    centroid: float | None
+    """Hz."""
+    bandwidth: float | None
+    """Hz."""
+    rolloff: float | None
+    """Hz."""
+    flatness: float | None
+    """0 to 1."""
+    contrast: list[float]
+    """dB in each of 7 octave bands."""
+    points: list[float]
+    """At most 100, as `mean_spectrum` has them."""
+
+
+class SpectrumReader:
+    """Takes power spectra as they come and keeps sums of them, and 14 numbers a frame for the contrast."""
+
+    def __init__(self, sample_rate: int, bins: int) -> None:
+        self._rate = sample_rate
+        self._bins = np.zeros(bins)
+        self._frames = 0
+        self._weight = 0.0
+        self._shape = np.zeros(4)
+        self._extremes = [np.zeros((0, 2, CONTRAST_BANDS), dtype=np.float32)]
+
+    def push(self, short: Spectra) -> None:
+        """Take the next spectra, of shape (frames, bins)."""
+        self._bins += short.sum(axis=0, dtype=np.float64)
+        self._frames += len(short)
+        power = frame_powers(short)
+        heard = power > _SILENCE
+        if not heard.all():
+            short, power = short[heard], power[heard]
+        self._weight += float(power.sum(dtype=np.float64))
+        self._shape += power.astype(np.float64) @ shapes(short, self._rate)
+        self._extremes.append(contrast_extremes(short, self._rate))
+
+    def finish(self) -> Spectrum:
+        """Return what the spectra were like."""
+        shape: list[float] | list[None] = [None] * 4
+        if self._weight > 0:
+            shape = (self._shape / self._weight).tolist()
+        centroid, bandwidth, rolloff, flatness = shape
+        return Spectrum(
+            centroid=centroid,
+            bandwidth=bandwidth,
+            rolloff=rolloff,
+            flatness=flatness,
+            contrast=contrast(np.concatenate(self._extremes)),
+            points=mean_spectrum(self._bins / max(1, self._frames)),
+        )
 
 
 def frame_powers(spectra: Spectra) -> NDArray[np.float32]:
@@ -41,6 +104,29 @@ def mean_centroid(centroid: NDArray[np.float32], power: NDArray[np.float32]) -> 
     if not heard.any():
         return None
     return float(np.average(centroid[heard], weights=power[heard].astype(np.float64)))
+
+
+def shapes(spectra: Spectra, sample_rate: int) -> NDArray[np.float64]:
+    """Return each frame's centroid (Hz), bandwidth (Hz), roll-off (Hz) and flatness (0 to 1), shape (frames, 4).
+
+    In the conventions of `librosa.feature`: the centroid is the mean of frequency weighted by magnitude, the bandwidth
+    the standard deviation about it, the roll-off the lowest bin up to which 85 % of the magnitudes lie, and the flatness
+    the geometric over the arithmetic mean of the bins' powers. A single frame of white noise has a flatness of about
+    0.56, not 1, since its bins scatter about their mean. No frame may be all zeros.
+    """
+    bins = spectra.shape[1]
+    frequencies = np.linspace(0, sample_rate / 2, bins)
+    magnitudes = np.sqrt(spectra)
+    # In double precision, as the variance is a small difference of large moments.
+    moments = magnitudes.astype(np.float64) @ np.stack([frequencies**0, frequencies, frequencies**2], axis=1)
+    centroid, square = moments[:, 1] / moments[:, 0], moments[:, 2] / moments[:, 0]
+    bandwidth = np.sqrt(np.maximum(0, square - centroid**2))
+    sums = np.cumsum(magnitudes, axis=1)
+    rolloff = frequencies[(sums < ROLLOFF * sums[:, -1:]).sum(axis=1)]
+    floor = np.float32(1e-10 / ((bins - 1) / 2) ** 2)  # librosa's 1e-10, on its scale of powers
+    powers = np.maximum(spectra, floor)
+    flatness = np.exp(np.log(powers).mean(axis=1)) / powers.mean(axis=1)
+    return np.stack([centroid, bandwidth, rolloff, flatness], axis=1)
 
 
 def contrast_extremes(spectra: Spectra, sample_rate: int) -> NDArray[np.float32]:
@@ -69,7 +155,12 @@ def contrast_extremes(spectra: Spectra, sample_rate: int) -> NDArray[np.float32]
 
 
 def contrast(extremes: NDArray[np.float32]) -> list[float]:
-    """Return the mean contrast of each of the 7 octave bands in dB, peak over valley, from `contrast_extremes`."""
+    """Return the mean contrast of each of the 7 octave bands in dB, peak over valley, from `contrast_extremes`.
+
+    It is 0 where there are no frames.
+    """
+    if len(extremes) == 0:
+        return [0.0] * CONTRAST_BANDS
     decibels = 10 * np.log10(np.maximum(extremes, 1e-10))
     floors = decibels.max(axis=(0, 2), keepdims=True) - 80
     peaks, valleys = np.moveaxis(np.maximum(decibels, floors), 1, 0)

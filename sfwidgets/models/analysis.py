@@ -208,7 +208,7 @@ class Measurements(Value):
     spectral_rolloff: float | None = None
     """Hz below which 85 % of the magnitude lies."""
     spectral_flatness: float | None = None
-    """0 (a tone) to 1 (white noise)."""
+    """Geometric over arithmetic mean of the power spectrum: 0 for a tone, 0.56 for white noise, at most 1."""
     mfcc: list[float] = Field(default_factory=list)
     """The mean of 20 mel-frequency cepstral coefficients."""
     chroma: list[float] = Field(default_factory=list)
