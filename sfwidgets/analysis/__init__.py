@@ -1,29 +1,38 @@
-"""Analysis: tempo, key, loudness and spectrum of a recording, one module a musical question."""
+"""Analysis: what a musician asks of a recording, one module a musical question.
+
+The audio is read once, as a stream (`features`); what is kept of it is then asked for rhythm, tonality, structure and the
+rest. Everything is a plain function on arrays, and None or an empty list where no honest answer can be given.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
-from sfwidgets.models import Analysis, utc_now
+from sfwidgets.models import Analysis, StemAnalysis, utc_now
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["VERSION", "analyse"]
+    from sfwidgets.analysis.features import Features
 
-VERSION = 1
+__all__ = ["VERSION", "analyse", "analyse_stem"]
+
+VERSION = 2
 """Raised with every change of what is measured: an analysis by an older version is made anew when asked for."""
 
-_READING = 0.95
+OpenAudio = Callable[[], Iterator["NDArray[np.float32]"]]
+
+_READING = 0.8
 """The share of the work that reading the audio is."""
 _UNKNOWN_LENGTH = 60.0
 """Where the length is unknown, this many seconds more are always taken to follow."""
 
 
 def analyse(
-    mixture: Callable[[], Iterator[NDArray[np.float32]]],
+    mixture: OpenAudio,
     *,
     sample_rate: int,
     track_id: str,
@@ -39,30 +48,105 @@ def analyse(
 
     Raises `AudioError` where the audio holds samples that are not finite numbers.
     """
-    from sfwidgets.analysis import rhythm, spectrum, tonality
     from sfwidgets.analysis.features import extract
 
-    def seconds_read(seconds: float) -> None:
-        progress(_READING * min(1.0, seconds / (duration or seconds + _UNKNOWN_LENGTH)))
-
-    progress(0.0)
-    features = extract(mixture(), sample_rate, seconds_read)
-    bpm, confidence = rhythm.tempo(features.onsets, features.frame_rate)
-    key, strength = tonality.key(tonality.chroma(features.pitch, tonality.tuning(features.pitch)))
+    features = extract(mixture(), sample_rate, _reading(progress, duration))
+    measured = _measure(features)
     progress(1.0)
-    return Analysis(
-        track_id=track_id,
-        analyzed_at=utc_now(),
-        duration=features.duration,
-        bpm=None if bpm is None else round(bpm),
-        tempo=bpm,
-        tempo_confidence=confidence,
-        key=key,
-        key_strength=strength,
-        loudness=None if features.loudness is None else round(features.loudness, 2),
-        spectral_centroid=features.centroid,
-        spectral_contrast=features.contrast,
-        waveform_envelope=spectrum.envelope(features.peaks),
-        frequency_spectrum=spectrum.mean_spectrum(features.bin_powers),
-        cue_points=[],
+    return Analysis(track_id=track_id, analyzed_at=utc_now(), **measured)
+
+
+def analyse_stem(
+    audio: OpenAudio,
+    *,
+    stem: str,
+    kind: str,
+    mixture: NDArray[np.float32],
+    sample_rate: int,
+    progress: Callable[[float], None],
+    duration: float | None = None,
+) -> StemAnalysis:
+    """Measure one stem as a recording is, and find where it sounds and, of a bass, the notes that it plays.
+
+    `stem` is its name, `kind` its type (`vocals`, `drums`, `bass`, …), `mixture` the power of what it was separated from,
+    as `activity.power` gives it; the rest is as for `analyse`.
+    """
+    from sfwidgets.analysis import activity, bassline
+    from sfwidgets.analysis.features import extract
+
+    blocks = audio()
+    first = next(blocks, None)
+    channels = 1 if first is None else len(first)
+    heard = activity.ActivityReader(sample_rate, channels)
+    bass = bassline.BassReader(sample_rate, channels)
+    beside = [heard.push, bass.push] if kind == "bass" else [heard.push]
+    whole = blocks if first is None else chain([first], blocks)
+    features = extract(whole, sample_rate, _reading(progress, duration), beside)
+    measured = _measure(features)
+    progress(1.0)
+    return StemAnalysis(
+        stem=stem,
+        active=activity.active(heard.finish(), mixture),
+        notes=bassline.notes(bass.finish(), bass.rate) if kind == "bass" else [],
+        **measured,
     )
+
+
+def _reading(progress: Callable[[float], None], duration: float | None) -> Callable[[float], None]:
+    progress(0.0)
+    return lambda seconds: progress(_READING * min(1.0, seconds / (duration or seconds + _UNKNOWN_LENGTH)))
+
+
+def _measure(features: Features) -> dict[str, Any]:
+    """Return the fields of `Measurements`: here every question is asked, in the order in which they need one another."""
+    from sfwidgets.analysis import chords, cues, energy, keys, onsets, pitch, rhythm, spectrum, structure
+
+    duration, bands = features.duration, features.bands
+    tuning = pitch.tuning(features.pitch)
+    chroma, bass_chroma = pitch.chroma(features.pitch, tuning)
+    chroma_rate = features.pitch.frame_rate
+    beat = rhythm.rhythm(features.onsets, chroma, bass_chroma, chroma_rate)
+    key = keys.key(chroma, chroma_rate)
+    curve = energy.energy(bands, duration)
+    drops, breaks = energy.drops_and_breaks(bands, curve, beat.beats, beat.downbeats)
+    sections = structure.sections(
+        chroma, bass_chroma, chroma_rate, features.timbre, bands, beat.beats, beat.downbeats, duration
+    )
+    sounding = energy.sounding(bands)
+    extent = (float(sounding[0, 0]), float(sounding[-1, 1])) if len(sounding) else None
+    loudness = features.loudness.integrated()
+    return {
+        "duration": duration,
+        "bpm": None if beat.tempo is None else round(beat.tempo),
+        "tempo": beat.tempo,
+        "tempo_confidence": beat.confidence,
+        "tempo_alternative": beat.alternative,
+        "time_signature": beat.time_signature,
+        "beats": beat.beats,
+        "downbeats": beat.downbeats,
+        "tempo_curve": beat.tempo_curve,
+        "onsets": onsets.pick(features.onsets),
+        "key": key.key,
+        "key_strength": key.strength,
+        "key_alternative": key.alternative,
+        "key_alternative_strength": key.alternative_strength,
+        "tuning": tuning,
+        "key_changes": keys.key_changes(chroma, chroma_rate, duration),
+        "chords": chords.chords(chroma, bass_chroma, chroma_rate, beat.beats, duration),
+        "loudness": None if loudness is None else round(loudness, 2),
+        "loudness_range": features.loudness.range(),
+        "loudness_curve": features.loudness.curve(),
+        **vars(features.levels),
+        "spectral_centroid": features.spectrum.centroid,
+        "spectral_bandwidth": features.spectrum.bandwidth,
+        "spectral_rolloff": features.spectrum.rolloff,
+        "spectral_flatness": features.spectrum.flatness,
+        "spectral_contrast": features.spectrum.contrast,
+        "frequency_spectrum": features.spectrum.points,
+        "waveform_envelope": spectrum.envelope(features.peaks),
+        "mfcc": features.timbre.mean,
+        "chroma": pitch.mean_chroma(chroma),
+        "sections": sections,
+        "energy_curve": curve,
+        "cue_points": cues.cue_points(sections, drops, breaks, beat.beats, beat.downbeats, extent, duration),
+    }

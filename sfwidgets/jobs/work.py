@@ -7,15 +7,17 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
 
 from sfwidgets import analysis, audio, separation
+from sfwidgets.analysis import activity
 from sfwidgets.errors import AudioError, ConflictError, SoundForgeError
 from sfwidgets.jobs.worker import Attempt
-from sfwidgets.models import JobKind, SeparationOptions, Stem, StemSet, Track, utc_now
+from sfwidgets.models import JobKind, SeparationOptions, Stem, StemAnalysis, StemSet, Track, utc_now
 
 ANALYSIS_RATE = 44100
 
@@ -84,7 +86,7 @@ def _separate(attempt: Attempt, track: Track, source: Path) -> None:
 
 
 def analyse(attempt: Attempt) -> None:
-    """Measure a track, and keep what was measured."""
+    """Measure a track and its newest stems, and keep what was measured; what is known already is not measured again."""
     track, source = _track(attempt)
     with _called_by_its_title(track, source):
         _analyse(attempt, track, source)
@@ -92,23 +94,67 @@ def analyse(attempt: Attempt) -> None:
 
 def _analyse(attempt: Attempt, track: Track, source: Path) -> None:
     content_hash = _hash(track)
-    found = attempt.library.results.find_analysis(content_hash, analysis.VERSION)
+    results = attempt.library.results
+    found = results.find_analysis(content_hash, analysis.VERSION)
+    stem_set = _stems_on_disk(attempt, track)
+    stems = None if stem_set is None else results.stem_analyses(stem_set.id, analysis.VERSION)
+    missing = stem_set.stems if stem_set is not None and stems is None else []
+    parts = _Parts(attempt, (found is None) + len(missing))
     if found is None:
         attempt.stage("Analysing")
         notices: list[str] = []
         channels = min(track.channels or 2, 2)
         found = analysis.analyse(
             _with_peaks(attempt, source, ANALYSIS_RATE, channels, notices),
-            sample_rate=ANALYSIS_RATE, track_id=track.id, progress=attempt.progress, duration=track.duration,
+            sample_rate=ANALYSIS_RATE, track_id=track.id, progress=parts.next(), duration=track.duration,
         )  # fmt: skip
         found = found.model_copy(update={"notices": _told(track, source, notices)})
-    measured = found.model_copy(update={"track_id": track.id})
-    attempt.complete(
-        lambda connection: attempt.library.results.put_analysis(
-            connection, measured, content_hash=content_hash, version=analysis.VERSION
-        ),
-        result=measured.to_json(),
-    )
+    measured = _analyse_stems(attempt, missing, source, parts) if missing else {}
+    named = found.model_copy(update={"track_id": track.id})
+
+    def record(connection: Connection) -> None:
+        results.put_analysis(connection, named, content_hash=content_hash, version=analysis.VERSION)
+        if stem_set is not None and measured:
+            results.put_stem_analyses(connection, stem_set.id, measured, version=analysis.VERSION)
+
+    attempt.complete(record, result=named.brief())
+
+
+def _analyse_stems(attempt: Attempt, stems: list[Stem], source: Path, parts: _Parts) -> dict[str, StemAnalysis]:
+    def decode(path: Path) -> Iterator[separation.Block]:
+        return audio.decode(path, sample_rate=ANALYSIS_RATE, channels=min(stems[0].channels, 2))
+
+    attempt.stage("Analysing the stems")
+    mixture = activity.power(decode(source), ANALYSIS_RATE)
+    measured = {}
+    for stem in stems:
+        name = Path(stem.name).stem
+        attempt.stage(f"Analysing {name}")
+        measured[name] = analysis.analyse_stem(
+            partial(decode, attempt.library.store.path(stem.path)), stem=name, kind=stem.type, mixture=mixture,
+            sample_rate=ANALYSIS_RATE, progress=parts.next(), duration=stem.frames / stem.sample_rate,
+        )  # fmt: skip
+    return measured
+
+
+def _stems_on_disk(attempt: Attempt, track: Track) -> StemSet | None:
+    for newest in attempt.library.results.stem_sets(track.id)[:1]:
+        if all(attempt.library.store.path(stem.path).exists() for stem in newest.stems):
+            return newest
+    return None
+
+
+class _Parts:
+    """Splits a job's progress evenly over parts that come one after another."""
+
+    def __init__(self, attempt: Attempt, count: int) -> None:
+        self._attempt, self._count, self._begun = attempt, max(1, count), 0
+
+    def next(self) -> Callable[[float], None]:
+        """Return what the next part tells its own progress to, 0 to 1."""
+        before = self._begun
+        self._begun += 1
+        return lambda share: self._attempt.progress((before + share) / self._count)
 
 
 def fetch_model(attempt: Attempt) -> None:

@@ -289,15 +289,20 @@ class Analysis(Measurements):
         from html import escape
 
         tempo = "–" if self.tempo is None else f"{self.tempo:.1f} BPM"
-        if self.time_signature:
-            tempo += f", {self.time_signature}"
+        tempo += f", or {self.tempo_alternative:.1f}" if self.tempo_alternative else ""
         facts = {
             "Duration": f"{self.duration:.1f} s",
-            "Tempo": tempo,
-            "Key": "–" if self.key is None else f"{self.key} ({self.camelot}, strength {self.key_strength:.2f})",
+            "Tempo": f"{tempo} (confidence {self.tempo_confidence:.2f})",
+            "Time signature": self.time_signature or "–",
+            "Key": f"{self.key or '–'} (strength {self.key_strength:.2f})",
+            "Camelot, Open Key": "–" if self.key is None else f"{self.camelot}, {self.open_key}",
             "Loudness": "–" if self.loudness is None else f"{self.loudness:.1f} LUFS",
             "True peak": "–" if self.true_peak is None else f"{self.true_peak:.1f} dBTP",
             "Sections": " ".join(section.label for section in self.sections) or "–",
         }
+        if self.corrections is not None:
+            facts["By hand"] = ", ".join(
+                name.replace("_", " ") for name in self.corrections.model_dump(exclude_none=True)
+            )
         rows = "".join(f"<tr><th>{k}</th><td>{escape(v)}</td></tr>" for k, v in facts.items())
-        return f"<table>{rows}</table>"
+        return f"<table>{rows}</table>" + "".join(f"<p><small>{escape(n)}</small></p>" for n in self.notices)
