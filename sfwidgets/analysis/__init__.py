@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from sfwidgets.models import Analysis, StemAnalysis, utc_now
+from sfwidgets.models import Analysis, Section, StemAnalysis, utc_now
 
 if TYPE_CHECKING:
     import numpy as np
@@ -109,9 +109,11 @@ def _measure(features: Features) -> dict[str, Any]:
     key = keys.key(chroma, chroma_rate)
     curve = energy.energy(bands, duration)
     drops, breaks = energy.drops_and_breaks(bands, curve, beat.beats, beat.downbeats)
-    sections = structure.sections(
-        chroma, bass_chroma, chroma_rate, features.timbre, bands, beat.beats, beat.downbeats, duration
-    )
+    sections: list[Section] = []
+    if beat.beats or key.key is not None:
+        sections = structure.sections(
+            chroma, bass_chroma, chroma_rate, features.timbre, bands, beat.beats, beat.downbeats, duration
+        )
     sounding = energy.sounding(bands)
     extent = (float(sounding[0, 0]), float(sounding[-1, 1])) if len(sounding) else None
     loudness = features.loudness.integrated()

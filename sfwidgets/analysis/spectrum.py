@@ -89,23 +89,6 @@ def frame_powers(spectra: Spectra) -> NDArray[np.float32]:
     return np.asarray(spectra.sum(axis=1) / (2 * _HANN_NOISE_BANDWIDTH), dtype=np.float32)
 
 
-def centroids(spectra: Spectra, sample_rate: int) -> NDArray[np.float32]:
-    """Return each frame's centroid in Hz, the mean of frequency weighted by magnitude; 0 for digital silence."""
-    magnitudes = np.sqrt(spectra)
-    frequencies = np.linspace(0, sample_rate / 2, spectra.shape[1], dtype=np.float32)
-    total = magnitudes.sum(axis=1)
-    mean = np.divide(magnitudes @ frequencies, total, out=np.zeros_like(total), where=total > 0)
-    return np.asarray(mean, dtype=np.float32)
-
-
-def mean_centroid(centroid: NDArray[np.float32], power: NDArray[np.float32]) -> float | None:
-    """Return the mean of the frames' centroids in Hz, weighted by their power; None where all frames are silent."""
-    heard = power > _SILENCE
-    if not heard.any():
-        return None
-    return float(np.average(centroid[heard], weights=power[heard].astype(np.float64)))
-
-
 def shapes(spectra: Spectra, sample_rate: int) -> NDArray[np.float64]:
     """Return each frame's centroid (Hz), bandwidth (Hz), roll-off (Hz) and flatness (0 to 1), shape (frames, 4).
 

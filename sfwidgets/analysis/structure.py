@@ -79,7 +79,13 @@ def sections(
     downbeats: list[float],
     duration: float,
 ) -> list[Section]:
-    """Return the sections, one after the other from the first sound to `duration`; [] where no music is found."""
+    """Return the sections, one after the other from the first sound to `duration` (seconds); [] where there is no music.
+
+    `chroma` and `bass_chroma` have shape (12, frames), `chroma_rate` frames a second. Boundaries lie on `downbeats`
+    (seconds) where there are any, else on `beats` or between. A silence of a second ends a section and still belongs to
+    it; one before the music belongs to the first section if it is shorter than three seconds. What neither has pitches nor
+    beats is no music.
+    """
     extent = sounding(bands)
     if not len(extent) or (not np.any(chroma) and not beats):
         return []
@@ -258,18 +264,22 @@ def _prominence(curve: Array) -> Array:
 def _boundaries(
     novelty: Array, exact: Array, times: Array, downbeats: Array, silent: Array, resumed: Array
 ) -> Array:  # fmt: skip
-    """Return where new sections begin: after silences, and where the novelty is high, on downbeats where there are any.
+    """Return where new sections begin: after silences, and where the novelty is high, on downbeats if one is near.
 
     `novelty` tells that there is a boundary, `exact` where it is best put.
     """
     peaks = signal.find_peaks(novelty, height=_LEAST_IN_LONG)[0]
-    places = downbeats if len(downbeats) else times
+    step = float(np.median(np.diff(times)))
     chosen, taken = list(resumed), [times[0], times[-1], *silent, *resumed]
     for peak in peaks[np.argsort(-novelty[peaks])]:
-        distance = np.abs(places - times[peak])
-        near = places[distance <= max(distance.min(), (_BAR - 1) * (times[1] - times[0]))]
+        distance = np.abs(downbeats - times[peak])
+        if distance.min(initial=np.inf) < _BAR * 1.5 * step:
+            near = downbeats[distance <= max(distance.min(), (_BAR - 1) * step)]
+        else:
+            near = times[np.abs(times - times[peak]) <= (_BAR - 1) * step]
         time = near[np.argmax(np.interp(near, times, exact))]
-        before, after = time - min(taken, key=lambda t: (t > time, time - t)), min(t for t in taken if t > time) - time
+        before = min((time - other for other in taken if other <= time), default=0.0)
+        after = min((other - time for other in taken if other >= time), default=0.0)
         least = _LEAST_IN_LONG if before + after > _LONG else _LEAST_NOVELTY
         if min(before, after) >= _SHORTEST and novelty[peak] >= least:
             chosen.append(time)

@@ -38,7 +38,8 @@ def test_channels_in_opposite_phase_do_not_cancel() -> None:
 @pytest.mark.parametrize("signal", [song(110, 8, timbre="saw"), noise(4)], ids=["song", "noise"])
 def test_the_contrast_is_librosas(signal: np.ndarray) -> None:
     mono = np.tile(signal[0], (2, 1))
-    expected = librosa.feature.spectral_contrast(y=mono[0], sr=RATE).mean(axis=1)
+    heard = frame_powers((np.abs(librosa.stft(mono[0])).T / 512) ** 2) > 1e-7
+    expected = librosa.feature.spectral_contrast(y=mono[0], sr=RATE)[:, heard].mean(axis=1)
     np.testing.assert_allclose(analysed(mono).spectral_contrast, expected, atol=0.2)
 
 
