@@ -133,6 +133,16 @@ def test_analyze_prints_the_analysis_of_the_contract(soundforge: Any, song: Song
     assert len(answer["frequencySpectrum"]) <= 100
 
 
+def test_analyze_writes_files_in_the_formats_asked_for(soundforge: Any, song: Song, tmp_path: Path) -> None:
+    files = [song(4, seed=21, name="a.wav"), song(4, seed=22, name="b.wav")]
+    done = soundforge("analyze", *files, "--out", tmp_path / "out", "--format", "jams,audacity,rekordbox")
+    assert done.returncode == 0, done.stderr
+    written = {str(f.relative_to(tmp_path / "out")) for f in (tmp_path / "out").rglob("*") if f.is_file()}
+    assert written == {"a/analysis.jams", "a/analysis.txt", "b/analysis.jams", "b/analysis.txt", "rekordbox.xml"}
+    refused = soundforge("analyze", files[0], "--format", "docx")
+    assert refused.returncode == 2 and "json, csv, jams" in refused.stderr
+
+
 def test_models_and_doctor_say_what_there_is(soundforge: Any) -> None:
     models = {m["id"]: m for m in json.loads(soundforge("models", "--json").stdout)}
     assert models["embedded"]["installed"]
