@@ -7,6 +7,7 @@ rest. Everything is a plain function on arrays, and None or an empty list where 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -50,8 +51,9 @@ def analyse(
     """
     from sfwidgets.analysis.features import extract
 
-    features = extract(mixture(), sample_rate, _reading(progress, duration))
-    measured = _measure(features)
+    with _one_thread():
+        features = extract(mixture(), sample_rate, _reading(progress, duration))
+        measured = _measure(features)
     progress(1.0)
     return Analysis(track_id=track_id, analyzed_at=utc_now(), **measured)
 
@@ -81,15 +83,21 @@ def analyse_stem(
     bass = bassline.BassReader(sample_rate, channels)
     beside = [heard.push, bass.push] if kind == "bass" else [heard.push]
     whole = blocks if first is None else chain([first], blocks)
-    features = extract(whole, sample_rate, _reading(progress, duration), beside)
-    measured = _measure(features)
+    with _one_thread():
+        features = extract(whole, sample_rate, _reading(progress, duration), beside)
+        measured = _measure(features)
+        active = activity.active(heard.finish(), mixture)
+        notes = bassline.notes(bass.finish(), bass.rate) if kind == "bass" else []
     progress(1.0)
-    return StemAnalysis(
-        stem=stem,
-        active=activity.active(heard.finish(), mixture),
-        notes=bassline.notes(bass.finish(), bass.rate) if kind == "bass" else [],
-        **measured,
-    )
+    return StemAnalysis(stem=stem, active=active, notes=notes, **measured)
+
+
+def _one_thread() -> AbstractContextManager[object]:
+    """Keep BLAS to one thread: more gain nothing for small matrices, and on busy cores took seven times as long."""
+    from threadpoolctl import threadpool_limits
+
+    limit: AbstractContextManager[object] = threadpool_limits(limits=1, user_api="blas")
+    return limit
 
 
 def _reading(progress: Callable[[float], None], duration: float | None) -> Callable[[float], None]:
