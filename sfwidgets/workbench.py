@@ -29,7 +29,9 @@ from sfwidgets.models import (
 from sfwidgets.settings import LOCAL_OWNER, Settings
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas
+    from numpy.typing import NDArray
     from pydantic import ValidationError
 
     from sfwidgets.analysis.plot import Picture
@@ -259,13 +261,19 @@ class Workbench:
 
     def spectrogram(self, track: TrackLike) -> Spectrogram:
         """Read a track's audio and return its spectrogram, for `analysis.plot.spectrogram`."""
-        from sfwidgets import audio
         from sfwidgets.analysis.spectrogram import spectrogram
 
-        whole, path = self.track(track), self.path(track)
-        rate, channels = whole.sample_rate or 44100, whole.channels or 2
-        blocks = audio.decode(path, sample_rate=rate, channels=channels)
-        return spectrogram(blocks, rate, whole.duration or 0.0)
+        whole = self.track(track)
+        rate = whole.sample_rate or 44100
+        return spectrogram(self._decode(whole, rate), rate, whole.duration or 0.0)
+
+    def chromagram(self, track: TrackLike) -> NDArray[np.float32]:
+        """Read a track's audio and return its chromagram, of 12 rows, C first, for `analysis.plot.chroma`."""
+        from sfwidgets.analysis.spectrogram import chromagram
+
+        whole = self.track(track)
+        rate = whole.sample_rate or 44100
+        return chromagram(self._decode(whole, rate), rate)
 
     def path(self, thing: TrackLike | Stem) -> Path:
         """Return the absolute path of a track's audio, or of a stem."""
@@ -325,6 +333,11 @@ class Workbench:
                 scored[stem.type] = separation.sdr(truth(), audio.decode(self.path(stem)))
                 unprocessed[stem.type] = separation.sdr(truth(), decode())
         return Scores(stems=scored, mixture=unprocessed)
+
+    def _decode(self, track: Track, rate: int) -> Iterator[NDArray[np.float32]]:
+        from sfwidgets import audio
+
+        return audio.decode(self.path(track), sample_rate=rate, channels=track.channels or 2)
 
     def _analysed(self) -> Iterator[Track]:
         offset, total = 0, 1

@@ -128,4 +128,4 @@ def _peaks(envelope: NDArray[np.float64], frame_rate: float) -> NDArray[np.intp]
     candidates = np.flatnonzero(inner & (envelope >= highest))
     background = ndimage.median_filter(envelope, 2 * round(_BACKGROUND * frame_rate / 2) + 1, mode="nearest")
     least = np.maximum(_CONTRAST * mean + _LEAST_PEAK * envelope.max(), _ABOVE * background)
-    return candidates[envelope[candidates] > least[candidates]]
+    return np.asarray(candidates[envelope[candidates] > least[candidates]], dtype=np.intp)

@@ -1,4 +1,7 @@
-"""Spectrogram: how does the spectrum of a recording change over time? Made for pictures, so of bounded size."""
+"""Spectrogram and chromagram: how do the spectrum and the pitch classes of a recording change over time?
+
+Both are made for pictures, and so of bounded size.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sfwidgets.analysis import framing
+from sfwidgets.analysis import framing, pitch
 
 COLUMNS = 1200
 
@@ -59,3 +62,22 @@ def spectrogram(
         frequencies=np.linspace(0, sample_rate / 2, length // 2 + 1, dtype=np.float32),
         levels=(10 * np.log10(np.maximum(powers.T, _FLOOR))).astype(np.float32),
     )
+
+
+def chromagram(blocks: Iterable[framing.Samples], sample_rate: int, columns: int = COLUMNS) -> NDArray[np.float32]:
+    """Return how much each pitch class sounds over time, shape (12, at most `columns`), C first, evenly spread in time.
+
+    `blocks` have shape (channels, frames). The largest value is 1; all are 0 where nothing tonal sounds. Raises
+    `AudioError` where a sample is not a finite number.
+    """
+    reader: pitch.PitchReader | None = None
+    for block in framing.fixed_blocks(blocks, _BLOCK):
+        reader = reader or pitch.PitchReader(sample_rate, block.shape[0])
+        reader.push(block)
+    if reader is None:
+        return np.zeros((12, 0), dtype=np.float32)
+    heard = reader.finish()
+    chroma, _bass = pitch.chroma(heard, pitch.tuning(heard))
+    edges = np.linspace(0, chroma.shape[1], min(columns, chroma.shape[1]) + 1).astype(int)
+    means = np.add.reduceat(chroma, edges[:-1], axis=1) / np.diff(edges)
+    return np.asarray(means / max(float(means.max(initial=0)), 1e-12), dtype=np.float32)

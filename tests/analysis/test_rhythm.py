@@ -1,48 +1,175 @@
+import time
+import tracemalloc
+
+import mir_eval
 import numpy as np
 import pytest
-from synthesis import RATE, analysed, noise, song
+from listening import heard
+from not_songs import click, noise, silence, speech, tone
+from songs import tempo_song
+from synthesis import RATE, analysed, song
 
-from sfwidgets.analysis.rhythm import tempo
+from sfwidgets.analysis.onsets import Onsets
+from sfwidgets.analysis.rhythm import Rhythm, rhythm
+
+
+def rhythm_of(signal: np.ndarray, rate: int = RATE) -> Rhythm:
+    return rhythm(*heard(signal, rate))
+
+
+def clicks(times: np.ndarray, seconds: float) -> np.ndarray:
+    signal = np.zeros((1, round(seconds * RATE)), dtype=np.float32)
+    for at in times:
+        signal[0, round(at * RATE) : round(at * RATE) + 40] = 0.8
+    return signal
+
+
+def f_measure(truth: np.ndarray, found: list[float]) -> float:
+    return float(mir_eval.beat.f_measure(np.asarray(truth), np.asarray(found)))
 
 
 @pytest.mark.parametrize("timbre", ["organ", "saw"])
 @pytest.mark.parametrize("bpm", [60, 74.5, 90, 105, 120, 138.2, 150, 165, 180])
-def test_the_tempo_of_a_song_is_found_to_a_thousandth(bpm: float, timbre: str) -> None:
-    analysis = analysed(song(bpm, 16, timbre=timbre))
-    assert analysis.tempo == pytest.approx(bpm, rel=0.001)
-    assert analysis.bpm == round(analysis.tempo)
-    assert analysis.tempo_confidence > 0.5
+def test_the_tempo_of_a_song_is_found_to_two_thousandths(bpm: float, timbre: str) -> None:
+    found = rhythm_of(song(bpm, 16, timbre=timbre))
+    assert found.tempo == pytest.approx(bpm, rel=0.002)
+    assert found.confidence > 0.4
 
 
-def test_a_songs_tempo_does_not_depend_on_its_level() -> None:
+@pytest.mark.parametrize("bpm", [66.6, 97, 131.3, 172])
+def test_the_tempo_of_a_longer_song_is_exact(bpm: float) -> None:
+    assert rhythm_of(song(bpm, 60)).tempo == pytest.approx(bpm, rel=0.0003)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_rhythm_of_songs_of_many_kinds(seed: int) -> None:
+    """A few may be taken at half or double tempo; `test_most_songs_tempo_metre_and_downbeats_are_right` counts them."""
+    truth = tempo_song(seed, 40)
+    found = rhythm_of(truth.samples)
+    assert found.tempo is not None
+    octave = truth.bpm / found.tempo
+    assert min(abs(octave / ratio - 1) for ratio in (1, 2, 1 / 2, 3, 1 / 3)) < 0.04
+    if abs(octave - 1) < 0.04:
+        assert f_measure(truth.beats, found.beats) > 0.9
+        nearest = np.abs(np.array(found.beats)[:, None] - truth.beats).min(axis=0)
+        assert np.median(nearest) < 0.015
+
+
+def test_most_songs_tempo_metre_and_downbeats_are_right() -> None:
+    tempo, downbeat, signature = [], [], []
+    for seed in range(20, 44):
+        truth = tempo_song(seed, 40)
+        found = rhythm_of(truth.samples)
+        tempo.append(abs((found.tempo or 0) / truth.bpm - 1) < 0.04)
+        downbeat.append(f_measure(truth.downbeats, found.downbeats))
+        signature.append(found.time_signature == truth.time_signature)
+    assert np.mean(tempo) >= 0.9
+    assert np.mean(downbeat) >= 0.75
+    assert np.mean(signature) >= 0.8
+
+
+def test_a_songs_rhythm_does_not_depend_on_its_level() -> None:
     loud = song(96, 20)
-    assert analysed(loud * 0.01).tempo == pytest.approx(96, rel=0.001)
+    assert rhythm_of(loud * 0.01).tempo == pytest.approx(96, rel=0.002)
 
 
-def test_clicks_at_random_times_have_no_tempo() -> None:
-    clicks = np.zeros((1, 20 * RATE), dtype=np.float32)
-    clicks[0, np.random.default_rng(0).integers(0, clicks.shape[1], 40)] = 1
-    analysis = analysed(clicks)
-    assert analysis.tempo is None
-    assert analysis.tempo_confidence < 0.2
+def test_downbeats_are_beats_and_both_lie_within_the_music() -> None:
+    music = song(100, 24)
+    padded = np.concatenate([silence(4), music, silence(6)], axis=1)
+    found = rhythm_of(padded)
+    assert set(found.downbeats) < set(found.beats)
+    assert found.beats == sorted(found.beats)
+    assert found.beats[0] == pytest.approx(4.0, abs=0.03)
+    assert found.downbeats[0] == found.beats[0]
+    assert 27 < found.beats[-1] < 28.3
+    assert found.time_signature == "4/4"
 
 
-@pytest.mark.parametrize("clicks", [[1.0], [1.0, 1.5], [1.0, 1.5, 2.0]])
-def test_a_few_clicks_have_no_tempo(clicks: list[float]) -> None:
-    signal = np.zeros((2, 5 * RATE), dtype=np.float32)
-    signal[:, [int(at * RATE) for at in clicks]] = 1
-    assert analysed(signal).tempo is None
+def test_equal_clicks_beat_at_their_own_rate() -> None:
+    truth = np.arange(0.5, 29, 60 / 127.3)
+    found = rhythm_of(clicks(truth, 30))
+    assert found.tempo == pytest.approx(127.3, rel=0.0005)
+    np.testing.assert_allclose(found.beats, truth, atol=0.02)
 
 
-@pytest.mark.parametrize("seconds", [2, 20])
-def test_noise_has_no_tempo(seconds: float) -> None:
-    assert analysed(noise(seconds)).tempo is None
+def test_a_drifting_tempo_is_followed() -> None:
+    beats = [0.5]
+    while beats[-1] < 58:
+        beats.append(beats[-1] + 60 / (100 + 20 * beats[-1] / 60))
+    truth = np.array(beats)
+    found = rhythm_of(clicks(truth, 60))
+    assert f_measure(truth, found.beats) > 0.97
+    assert found.tempo == pytest.approx(60 / np.median(np.diff(truth)), rel=0.01)
+    for point in found.tempo_curve:
+        assert point.bpm == pytest.approx(100 + 20 * point.time / 60, rel=0.02)
+    assert [point.time for point in found.tempo_curve] == found.beats[::4]
 
 
-def test_pulses_of_equal_strength_beat_at_their_own_rate() -> None:
-    frame_rate = 86.1328125
-    onsets = np.zeros(round(30 * frame_rate), dtype=np.float32)
-    onsets[np.rint(np.arange(0, 29, 60 / 127.3) * frame_rate).astype(int)] = 1
-    bpm, confidence = tempo(onsets, frame_rate)
-    assert bpm == pytest.approx(127.3, rel=0.0005)
-    assert 0.8 < confidence <= 1
+def test_the_alternative_is_half_or_double_or_so() -> None:
+    ratios = []
+    for seed in range(8):
+        found = rhythm_of(tempo_song(seed, 30).samples)
+        if found.alternative is not None and found.tempo is not None:
+            ratios.append(found.alternative / found.tempo)
+    assert ratios
+    for ratio in ratios:
+        assert min(abs(ratio / simple - 1) for simple in (2, 1 / 2, 3, 1 / 3, 3 / 2, 2 / 3)) < 1e-6
+
+
+BEATLESS = {
+    "silence": silence(),
+    "click": click(),
+    "noise": noise(),
+    "short noise": noise(2),
+    "pink noise": noise(colour="pink"),
+    "tone": tone(),
+    "speech": speech(),
+    "more speech": speech(60, 3),
+    "nothing": np.zeros((2, 0)),
+    "a sample": np.ones((1, 1)),
+    "1 click": clicks(np.array([1.0]), 5),
+    "2 clicks": clicks(np.array([1.0, 1.5]), 5),
+    "3 clicks": clicks(np.array([1.0, 1.5, 2.0]), 5),
+}
+
+
+@pytest.mark.parametrize("signal", BEATLESS.values(), ids=BEATLESS.keys())
+def test_where_there_is_no_beat_nothing_is_said(signal: np.ndarray) -> None:
+    found = rhythm_of(signal)
+    assert (found.tempo, found.alternative, found.time_signature) == (None, None, None)
+    assert (found.beats, found.downbeats, found.tempo_curve) == ([], [], [])
+    assert found.confidence < 0.2
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_clicks_at_random_times_have_no_tempo(seed: int) -> None:
+    found = rhythm_of(clicks(np.random.default_rng(seed).uniform(0, 29, 70), 30))
+    assert found.tempo is None
+    assert found.confidence < 0.2
+
+
+def test_drums_without_any_pitch_have_a_rhythm() -> None:
+    drums = song(112, 20) * 0
+    drums += noise(20) * np.exp(-20 * (np.arange(drums.shape[1]) / RATE % (60 / 112)))
+    assert rhythm_of(drums.astype(np.float32)).tempo == pytest.approx(112, rel=0.002)
+
+
+def test_an_analysis_tells_the_rhythm() -> None:
+    analysis = analysed(song(120, 16))
+    assert (analysis.bpm, analysis.time_signature) == (120, "4/4")
+    assert analysis.beats[:3] == pytest.approx([0, 0.5, 1.0], abs=0.02)
+
+
+def test_an_hour_takes_seconds_and_little_memory() -> None:
+    one = heard(song(120, 60))[0]
+    hour = Onsets(one.frame_rate, np.tile(one.envelope, 60), np.tile(one.bands, (60, 1)))
+    chroma = np.tile(np.eye(12), (1, 3000))
+    tracemalloc.start()
+    started = time.process_time()
+    found = rhythm(hour, chroma, chroma, 10.0)
+    taken = time.process_time() - started
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.tempo == pytest.approx(120, rel=0.01)
+    assert taken < 20  # about 4 s by itself; tracing the memory is slow
+    assert peak < 400e6
