@@ -57,7 +57,7 @@ def test_the_rhythm_of_songs_of_many_kinds(seed: int) -> None:
 
 def test_most_songs_tempo_metre_and_downbeats_are_right() -> None:
     tempo, downbeat, signature = [], [], []
-    for seed in range(20, 44):
+    for seed in range(20, 36):
         truth = tempo_song(seed, 40)
         found = rhythm_of(truth.samples)
         tempo.append(abs((found.tempo or 0) / truth.bpm - 1) < 0.04)
@@ -161,15 +161,18 @@ def test_an_analysis_tells_the_rhythm() -> None:
 
 
 def test_an_hour_takes_seconds_and_little_memory() -> None:
-    one = heard(song(120, 60))[0]
-    hour = Onsets(one.frame_rate, np.tile(one.envelope, 60), np.tile(one.bands, (60, 1)))
+    minute = heard(song(120, 60))[0]
     chroma = np.tile(np.eye(12), (1, 3000))
-    tracemalloc.start()
+
+    def of_minutes(count: int) -> Rhythm:
+        onsets = Onsets(minute.frame_rate, np.tile(minute.envelope, count), np.tile(minute.bands, (count, 1)))
+        return rhythm(onsets, chroma[:, : 600 * count], chroma[:, : 600 * count], 10.0)
+
     started = time.process_time()
-    found = rhythm(hour, chroma, chroma, 10.0)
-    taken = time.process_time() - started
+    assert of_minutes(60).tempo == pytest.approx(120, rel=0.01)
+    assert time.process_time() - started < 10  # 2 s on an idle core
+    tracemalloc.start()
+    of_minutes(15)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert found.tempo == pytest.approx(120, rel=0.01)
-    assert taken < 20  # about 4 s by itself; tracing the memory is slow
-    assert peak < 400e6
+    assert peak < 100e6
