@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from sfwidgets import __version__
-from sfwidgets.errors import JobCancelledError, JobFailedError, SoundForgeError
+from sfwidgets.errors import InvalidInputError, JobCancelledError, JobFailedError, SoundForgeError
 
 app = typer.Typer(
     name="soundforge", help="Split songs into stems and analyse them.", no_args_is_help=True,
@@ -114,23 +114,30 @@ def analyze(
     audio: Audio,
     out: Annotated[Path | None, typer.Option(help="Write files there: one folder a track.", show_default=False)] = None,
     format: Annotated[
-        str, typer.Option(help="What to write: some of json,csv,jams,cues,audacity,rekordbox,png.")
-    ] = "json",
+        str,
+        typer.Option(
+            help="For --out: some of json,csv,jams,cues,audacity,rekordbox,png.",
+            show_default=False,
+        ),
+    ] = "",
     as_json: AsJson = False,
     library: Library = None,
 ) -> None:
     """Measure songs: tempo, beats, key, chords, sections, loudness, timbre."""
     with _workbench(library) as wb:
-        suffixes = wb.check_export([name.strip() for name in format.split(",") if name.strip()])
+        named = [name.strip() for name in format.split(",") if name.strip()]
+        suffixes = wb.check_export(named or ["json"])
+        if named and out is None:
+            raise InvalidInputError("Say with --out where the files go.", code="bad_option")
         folders = [] if out is None else _folders(audio, out)
         asked = [_ask(path, lambda p: wb.analyze(wb.add(p))) for path in audio]
-        found: list[str] = []
+        found: dict[str, Path] = {}
 
         def finish(index: int, handle: Any) -> dict[str, Any]:
-            analysis = wb.analysis(handle.wait().value.track_id)
-            found.append(analysis.track_id)
+            analysis = wb.analysis(handle.wait().value.track_id, corrected=True)
+            found[analysis.track_id] = audio[index].absolute()
             tempo = "no steady tempo" if analysis.tempo is None else f"{analysis.tempo:.1f} BPM"
-            loudness = "silent" if analysis.loudness is None else f"{analysis.loudness:.1f} LUFS"
+            loudness = "no loudness" if analysis.loudness is None else f"{analysis.loudness:.1f} LUFS"
             _say(
                 as_json,
                 f"{audio[index].name}: {analysis.duration:.1f} s, {tempo}, {analysis.key or 'no key'}, {loudness}",
@@ -145,7 +152,8 @@ def analyze(
         def collect() -> None:
             if out is not None and found:
                 for name in wb.COLLECTIONS & suffixes.keys():
-                    wb.export_analysis(found, out / f"{name}{suffixes[name]}", format=name)
+                    file = out / f"analyses{suffixes[name]}"
+                    wb.export_analysis(list(found), file, format=name, sources=found)
 
         _report(audio, asked, finish, as_json, collect)
 

@@ -43,7 +43,7 @@ def main() -> int:
         "model": f"{result['model']} ({result['precision']}), {result['seconds']:.1f} s of work",
         "tempo": "not steady" if analysis["bpm"] is None else f"{analysis['bpm']} BPM",
         "key": analysis["key"] or "not clear",
-        "loudness": "silent" if analysis["loudness"] is None else f"{analysis['loudness']} LUFS",
+        "loudness": "no loudness" if analysis["loudness"] is None else f"{analysis['loudness']} LUFS",
         "stems": str(out / "stems"),
         "analysis": str(out / "analysis.json"),
         "notebook": str(out / "notebook.ipynb"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +25,7 @@ from sfwidgets.models import (
     StemSet,
     Track,
     Usage,
+    one_line,
 )
 from sfwidgets.settings import LOCAL_OWNER, Settings
 
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from sfwidgets.audio import Peaks
 
 TrackLike = Track | str
+
+_BY_SUFFIX = {".json": "json", ".csv": "csv", ".jams": "jams", ".txt": "audacity", ".xml": "rekordbox", ".png": "png"}
 
 STEM_FILE = ("drums", "bass", "other", "vocals")
 """The order of the true stems behind the mixture in a stem file (`.stem.mp4`)."""
@@ -161,11 +164,13 @@ class Workbench:
         """Return a track's newest analysis, its newest stems' in it; raises `NotFoundError` where it has none.
 
         It holds what was measured, and beside it, as `corrections`, what a person said. With `corrected`, what was said
-        takes the place of what was measured, and beats, downbeats and cue points follow it.
+        takes the place of what was measured: beats and bars follow a tempo, a metre and a downbeat, cue points follow
+        the sections.
         """
-        found = self._library.results.analysis(self.track(track).id)
+        whole = self.track(track)
+        found = self._library.results.analysis(whole.id)
         if found is None:
-            raise NotFoundError("This track has no analysis yet. Analyse it first.", code="no_analysis")
+            raise NotFoundError(f"{whole.title} has no analysis yet. Analyse it first.", code="no_analysis")
         if not corrected:
             return found
         from sfwidgets.analysis.corrected import corrected as apply
@@ -190,7 +195,7 @@ class Workbench:
             raise InvalidInputError(_first_fault("correction", error), code="bad_correction") from None
         moments = [checked.downbeat or 0.0, *(cue.time for cue in checked.cue_points or [])]
         latest = max(moments + [section.end for section in checked.sections or []])
-        if whole.duration is not None and latest > whole.duration + 1:
+        if whole.duration is not None and latest > whole.duration + 0.01:
             raise InvalidInputError(
                 f"{latest:g} s lies beyond the end of the track, which is {whole.duration:.1f} s long.",
                 code="bad_correction",
@@ -200,7 +205,7 @@ class Workbench:
         )
         return self._library.results.corrections(whole.id) or Corrections()
 
-    def table(self, what: str = "tracks", *, tracks: Iterable[TrackLike] | None = None) -> pandas.DataFrame:
+    def table(self, what: str = "tracks", *, tracks: TrackLike | Iterable[TrackLike] | None = None) -> pandas.DataFrame:
         """Return what is known of tracks, all of those with an analysis unless `tracks` says which, as a pandas table.
 
         `what`: tracks (one row a track, a column for every number), beats, chords, sections, … (see
@@ -208,31 +213,42 @@ class Workbench:
         """
         from sfwidgets.analysis import export
 
-        chosen = list(self._analysed()) if tracks is None else [self.track(track) for track in tracks]
+        chosen = self._chosen(tracks)
         return export.table([self.analysis(track, corrected=True) for track in chosen], what, tracks=chosen)
 
     def export_analysis(
-        self, tracks: TrackLike | Iterable[TrackLike], file: str | Path, *, format: str = "json"
+        self,
+        tracks: TrackLike | Iterable[TrackLike] | None,
+        file: str | Path,
+        *,
+        format: str | None = None,
+        sources: Mapping[str, Path] | None = None,
     ) -> Path:
         """Write the analysis of a track into a file; what a person said holds. Returns the file's path.
 
-        `format`: json, csv (the numbers), jams, cues (CSV), audacity (labels), rekordbox (XML) or png (the overview
-        picture). csv and rekordbox take several tracks. A file of that name is replaced.
-        Raises `InvalidInputError` for another format, `NotFoundError` where there is no analysis.
+        `tracks` None is every track that has an analysis. `sources` are the files that Rekordbox shall know tracks by,
+        by track id; without, these are the library's own copies.
+
+        `format`, which the file's suffix says where none is given: json, csv (the numbers), jams, cues (CSV), audacity
+        (labels), rekordbox (XML) or png (the overview picture). csv and rekordbox take several tracks. A file of that
+        name is replaced. Raises `InvalidInputError` for another format, `NotFoundError` where there is no analysis.
         """
         from sfwidgets import audio
         from sfwidgets.analysis import export
 
-        self.check_export([format])
-        chosen = [tracks] if isinstance(tracks, Track | str) else list(tracks)
         target = Path(file).expanduser()
+        format = format or _BY_SUFFIX.get(target.suffix.lower(), target.suffix)
+        self.check_export([format])
+        chosen = self._chosen(tracks)
         if format == "png":
             if len(chosen) != 1:
                 raise InvalidInputError("A picture shows one track; write one for each.", code="bad_format")
             content = self.overview(chosen[0])._repr_png_()
         else:
             entries = [
-                export.Entry(self.analysis(track, corrected=True), self.track(track), self.path(track))
+                export.Entry(
+                    self.analysis(track, corrected=True), track, (sources or {}).get(track.id, self.path(track))
+                )
                 for track in chosen
             ]
             content = export.FORMATS[format].write(entries).encode()
@@ -334,6 +350,11 @@ class Workbench:
                 unprocessed[stem.type] = separation.sdr(truth(), decode())
         return Scores(stems=scored, mixture=unprocessed)
 
+    def _chosen(self, tracks: TrackLike | Iterable[TrackLike] | None) -> list[Track]:
+        if tracks is None:
+            return list(self._analysed())
+        return [self.track(track) for track in ([tracks] if isinstance(tracks, Track | str) else tracks)]
+
     def _decode(self, track: Track, rate: int) -> Iterator[NDArray[np.float32]]:
         from sfwidgets import audio
 
@@ -402,7 +423,7 @@ class Workbench:
 
 def _fields(title: str | None, artist: str | None, album: str | None) -> dict[str, str]:
     given = {"title": title, "artist": artist, "album": album}
-    fields = {name: value.strip() for name, value in given.items() if value is not None}
+    fields = {name: one_line(value) for name, value in given.items() if value is not None}
     if fields.get("title") == "":
         raise InvalidInputError("A title can't be empty.")
     if any(len(value) > 1000 for value in fields.values()):

@@ -24,6 +24,16 @@ __all__ = ["VERSION", "analyse", "analyse_stem"]
 VERSION = 2
 """Raised with every change of what is measured: an analysis by an older version is made anew when asked for."""
 
+_TONAL = frozenset(
+    {"key", "key_strength", "key_alternative", "key_alternative_strength", "key_changes", "chords", "chroma"}
+)
+"""What drums are not asked for."""
+_MUSICAL = _TONAL | {
+    "bpm", "tempo", "tempo_confidence", "tempo_alternative", "time_signature", "beats", "downbeats", "tempo_curve",
+    "onsets", "tuning", "sections", "cue_points",
+}  # fmt: skip
+"""What a stem is not asked for that holds no more than what separation left behind."""
+
 OpenAudio = Callable[[], Iterator["NDArray[np.float32]"]]
 
 _READING = 0.8
@@ -87,6 +97,8 @@ def analyse_stem(
         features = extract(whole, sample_rate, _reading(progress, duration), beside)
         measured = _measure(features)
         active = activity.active(heard.finish(), mixture)
+        unheard = {"drums": _TONAL}.get(kind, frozenset()) if active else _MUSICAL
+        measured = {name: value for name, value in measured.items() if name not in unheard}
         notes = bassline.notes(bass.finish(), bass.rate) if kind == "bass" else []
     progress(1.0)
     return StemAnalysis(stem=stem, active=active, notes=notes, **measured)
@@ -113,7 +125,9 @@ def _measure(features: Features) -> dict[str, Any]:
     tuning = pitch.tuning(features.pitch)
     chroma, bass_chroma = pitch.chroma(features.pitch, tuning)
     chroma_rate = features.pitch.frame_rate
-    beat = rhythm.rhythm(features.onsets, chroma, bass_chroma, chroma_rate)
+    sounding = energy.sounding(bands)
+    heard = onsets.audible(features.onsets, sounding)
+    beat = rhythm.rhythm(heard, chroma, bass_chroma, chroma_rate)
     key = keys.key(chroma, chroma_rate)
     curve = energy.energy(bands, duration)
     drops, breaks = energy.drops_and_breaks(bands, curve, beat.beats, beat.downbeats)
@@ -122,41 +136,45 @@ def _measure(features: Features) -> dict[str, Any]:
         sections = structure.sections(
             chroma, bass_chroma, chroma_rate, features.timbre, bands, beat.beats, beat.downbeats, duration
         )
-    sounding = energy.sounding(bands)
     extent = (float(sounding[0, 0]), float(sounding[-1, 1])) if len(sounding) else None
     loudness = features.loudness.integrated()
     return {
         "duration": duration,
         "bpm": None if beat.tempo is None else round(beat.tempo),
-        "tempo": beat.tempo,
-        "tempo_confidence": beat.confidence,
-        "tempo_alternative": beat.alternative,
+        "tempo": _figures(beat.tempo),
+        "tempo_confidence": _figures(beat.confidence),
+        "tempo_alternative": _figures(beat.alternative),
         "time_signature": beat.time_signature,
         "beats": beat.beats,
         "downbeats": beat.downbeats,
         "tempo_curve": beat.tempo_curve,
-        "onsets": onsets.pick(features.onsets),
+        "onsets": onsets.pick(heard),
         "key": key.key,
-        "key_strength": key.strength,
+        "key_strength": _figures(key.strength),
         "key_alternative": key.alternative,
-        "key_alternative_strength": key.alternative_strength,
-        "tuning": tuning,
+        "key_alternative_strength": _figures(key.alternative_strength),
+        "tuning": _figures(tuning),
         "key_changes": keys.key_changes(chroma, chroma_rate, duration),
         "chords": chords.chords(chroma, bass_chroma, chroma_rate, beat.beats, duration),
         "loudness": None if loudness is None else round(loudness, 2),
-        "loudness_range": features.loudness.range(),
+        "loudness_range": _figures(features.loudness.range()),
         "loudness_curve": features.loudness.curve(),
-        **vars(features.levels),
-        "spectral_centroid": features.spectrum.centroid,
-        "spectral_bandwidth": features.spectrum.bandwidth,
-        "spectral_rolloff": features.spectrum.rolloff,
-        "spectral_flatness": features.spectrum.flatness,
-        "spectral_contrast": features.spectrum.contrast,
-        "frequency_spectrum": features.spectrum.points,
-        "waveform_envelope": spectrum.envelope(features.peaks),
-        "mfcc": features.timbre.mean,
+        **{name: _figures(level) for name, level in vars(features.levels).items()},
+        "spectral_centroid": _figures(features.spectrum.centroid),
+        "spectral_bandwidth": _figures(features.spectrum.bandwidth),
+        "spectral_rolloff": _figures(features.spectrum.rolloff),
+        "spectral_flatness": _figures(features.spectrum.flatness),
+        "spectral_contrast": [_figures(v) for v in features.spectrum.contrast],
+        "frequency_spectrum": [_figures(v) for v in features.spectrum.points],
+        "waveform_envelope": [_figures(v) for v in spectrum.envelope(features.peaks)],
+        "mfcc": [_figures(v) for v in features.timbre.mean],
         "chroma": pitch.mean_chroma(chroma),
         "sections": sections,
         "energy_curve": curve,
         "cue_points": cues.cue_points(sections, drops, breaks, beat.beats, beat.downbeats, extent, duration),
     }
+
+
+def _figures(value: float | None) -> float | None:
+    """Return `value` to six significant figures, which is finer than anything here can be measured."""
+    return None if value is None else float(f"{value:.6g}")

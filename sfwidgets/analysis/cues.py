@@ -46,7 +46,7 @@ def cue_points(
             kept.append((time, label, kind))
         elif kind == "section" and beside and beside[0][2] in ("drop", "break"):
             kept[kept.index(beside[0])] = (beside[0][0], f"{beside[0][1]}, {label}", beside[0][2])
-    return [CuePoint(time=round(time, 3), label=label, type=kind) for time, label, kind in sorted(kept)]
+    return [CuePoint(time=min(round(time, 3), duration), label=label, type=kind) for time, label, kind in sorted(kept)]
 
 
 def _name(section: Section) -> str:

@@ -3,7 +3,7 @@
 A metre is a hypothesis: a beat, its phase, so many beats to the bar, and which of them the bar begins with. Of each the
 evidence is measured that a listener goes by: do onsets, bass notes and changes of harmony fall on its beats and bars
 rather than between them, does the music repeat after its bars, is it as fast and as busy as music mostly is? A small
-network weighs the evidence; its weights were learned from songs whose metre is known (`metre_weights`).
+network weighs the evidence; its weights were learned from songs whose metre is known (`metre.json` says which).
 """
 
 from __future__ import annotations

@@ -40,6 +40,10 @@ _LEAST_PEAK = 0.06
 """Of the highest peak, some 60 dB below it; what stands out less is taken for a tone's own unrest."""
 
 
+_EDGE = 0.1
+"""Seconds by which it may sound before and after the spans in which it does."""
+
+
 @dataclass(frozen=True)
 class Onsets:
     """How much begins to sound when; about 0.1 MB a minute. Frame i is centred at i / frame_rate seconds."""
@@ -97,6 +101,15 @@ def _filters(sample_rate: int, bins: int) -> tuple[sparse.csr_matrix, NDArray[np
     weights = np.maximum(0, np.minimum((bin_number - low) / (centre - low), (high - bin_number) / (high - centre)))
     weights /= weights.sum(axis=1, keepdims=True)
     return sparse.csr_matrix(weights.astype(np.float32)), centre[:, 0] * bin_width
+
+
+def audible(onsets: Onsets, spans: Times) -> Onsets:
+    """Return the onsets less those outside of `spans` (seconds, (start, end) by row): what nobody hears has no rhythm."""
+    times = np.arange(len(onsets.envelope)) / onsets.frame_rate
+    inside = np.zeros(len(times), dtype=np.float32)
+    for start, end in spans:
+        inside[(times >= start - _EDGE) & (times <= end + _EDGE)] = 1
+    return Onsets(onsets.frame_rate, onsets.envelope * inside, onsets.bands * inside[:, None])
 
 
 def pick(onsets: Onsets) -> list[float]:

@@ -105,7 +105,7 @@ def sections(
     form = [
         Section(
             start=round(float(start), 3),
-            end=round(float(end), 3),
+            end=min(round(float(end), 3), duration),
             label=_letters(names.index(group)),
             confidence=round(float(sure), 2),
         )

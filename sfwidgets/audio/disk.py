@@ -56,6 +56,8 @@ def write_whole(path: Path, content: bytes) -> Path:
 
     Raises `InvalidInputError` where its folder can't be written to, `DiskFullError`.
     """
+    if path.is_dir():
+        raise InvalidInputError(f"{path} is a folder. Name a file to write.", code="bad_file")
     temporary = writable_folder(path.parent) / f".{path.name}.{uuid.uuid4().hex}"
     try:
         with full_disk_is_told(path):

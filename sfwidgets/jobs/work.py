@@ -103,7 +103,7 @@ def _analyse(attempt: Attempt, track: Track, source: Path) -> None:
     if found is None:
         attempt.stage("Analysing")
         notices: list[str] = []
-        channels = min(track.channels or 2, 2)
+        channels = track.channels or 2
         found = analysis.analyse(
             _with_peaks(attempt, source, ANALYSIS_RATE, channels, notices),
             sample_rate=ANALYSIS_RATE, track_id=track.id, progress=parts.next(), duration=track.duration,

@@ -20,7 +20,7 @@ from sfwidgets.models.analysis import (
     camelot,
     open_key,
 )
-from sfwidgets.models.base import Moment, Value, check_id, utc_now
+from sfwidgets.models.base import Moment, Value, check_id, one_line, utc_now
 from sfwidgets.models.jobs import TERMINAL, Event, Job, JobKind, JobStatus
 from sfwidgets.models.stems import ModelInfo, Scores, SeparationOptions, Stem, StemFormat, StemSet, check_format
 from sfwidgets.models.tracks import AudioInfo, Track, Usage
@@ -58,6 +58,7 @@ __all__ = [
     "camelot",
     "check_format",
     "check_id",
+    "one_line",
     "open_key",
     "utc_now",
 ]

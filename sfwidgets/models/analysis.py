@@ -5,15 +5,15 @@ Times are seconds from the start of the audio. None, or an empty list, means tha
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, computed_field, field_validator, model_validator
 
-from sfwidgets.models.base import Moment, Value
+from sfwidgets.models.base import Moment, Value, one_line
 
 PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
-_FLATS = {"Db": "C#", "Eb": "D#", "Gb": "F#", "Ab": "G#", "Bb": "A#"}
 
 
 def camelot(key: str) -> str:
@@ -36,12 +36,14 @@ def _fifths(key: str) -> tuple[int, bool]:
 
 
 def _key(value: str) -> str:
-    tonic, _, mode = value.strip().partition(" ")
-    tonic = tonic[:1].upper() + tonic[1:]
-    tonic = _FLATS.get(tonic, tonic)
-    if tonic not in PITCH_CLASSES or mode.lower() not in ("major", "minor"):
-        raise ValueError(f"{value!r} is not a key; write it like 'C# minor' or 'Bb major'")
-    return f"{tonic} {mode.lower()}"
+    said = re.fullmatch(
+        r"([A-Ga-g])([#b]?) ?(m|min|minor|maj|major|)", value.strip().replace("♯", "#").replace("♭", "b")
+    )
+    if said is None:
+        raise ValueError(f"{value!r} is not a key; write it like 'C# minor', 'Bb major' or 'Am'")
+    letter, accidental, mode = said.groups()
+    tonic = PITCH_CLASSES.index(letter.upper()) + {"#": 1, "b": -1, "": 0}[accidental]
+    return f"{PITCH_CLASSES[tonic % 12]} {'minor' if mode in ('m', 'min', 'minor') else 'major'}"
 
 
 KeyName = Annotated[str, AfterValidator(_key)]
@@ -250,8 +252,17 @@ class Corrections(Value):
     downbeat: Seconds | None = None
     """A moment at which a bar begins."""
     key: KeyName | None = None
-    sections: list[Section] | None = None
-    cue_points: list[CuePoint] | None = None
+    sections: Annotated[list[Section], Field(max_length=1000)] | None = None
+    cue_points: Annotated[list[CuePoint], Field(max_length=1000)] | None = None
+
+    @field_validator("sections", "cue_points")
+    @classmethod
+    def _labelled(cls, places: list[Any] | None) -> list[Any] | None:
+        """Make every label one line; raises `ValueError` where one is empty."""
+        cleaned = [place.model_copy(update={"label": one_line(place.label)}) for place in places or []]
+        if not all(place.label for place in cleaned):
+            raise ValueError("every label needs at least one letter")
+        return None if places is None else cleaned
 
     @field_validator("sections")
     @classmethod
@@ -302,7 +313,8 @@ class Analysis(Measurements):
         }
         if self.corrections is not None:
             facts["By hand"] = ", ".join(
-                name.replace("_", " ") for name in self.corrections.model_dump(exclude_none=True)
+                name.replace("_", " ") + ("" if isinstance(value, list) else f" {value}")
+                for name, value in self.corrections.model_dump(exclude_none=True).items()
             )
         rows = "".join(f"<tr><th>{k}</th><td>{escape(v)}</td></tr>" for k, v in facts.items())
         return f"<table>{rows}</table>" + "".join(f"<p><small>{escape(n)}</small></p>" for n in self.notices)

@@ -11,6 +11,8 @@ from pydantic.alias_generators import to_camel
 
 from sfwidgets.errors import InvalidInputError
 
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]+")
+"""Control characters and line ends, and what XML 1.0 can't hold (its section 2.2)."""
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -22,6 +24,11 @@ def check_id(value: str, what: str = "track id") -> str:
     if not isinstance(value, str) or not _ID.fullmatch(value):
         raise InvalidInputError(f"A {what} is 1 to 64 characters of A-Z, a-z, 0-9, '_' and '-'.", code="invalid_id")
     return value
+
+
+def one_line(text: str) -> str:
+    """Return `text` with every run of control characters, line ends and tabs as one space."""
+    return _UNPRINTABLE.sub(" ", text).strip()
 
 
 def utc_now() -> datetime:

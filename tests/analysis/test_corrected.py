@@ -19,7 +19,8 @@ def measured(**said: object) -> Analysis:
         tempo_curve=[TempoPoint(time=0.0, bpm=120.0)], key="A minor", key_strength=0.7, key_alternative="C major",
         key_changes=[KeySpan(start=0, end=30, key="A minor", strength=0.7)],
         sections=[Section(start=0, end=15, label="A"), Section(start=15, end=30, label="B")],
-        cue_points=[CuePoint(time=0.5, label="Start", type="start"), CuePoint(time=15, label="B", type="section")],
+        cue_points=[CuePoint(time=1.0, label="Start", type="start"), CuePoint(time=15, label="B", type="section"),
+                    CuePoint(time=30, label="End", type="end")],
         corrections=Corrections.model_validate(said) if said else None,
     )  # fmt: skip
 
@@ -51,14 +52,38 @@ def test_an_unrelated_tempo_lays_out_even_beats_through_the_downbeat() -> None:
 
 
 def test_a_downbeat_says_which_beat_begins_the_bar() -> None:
-    fixed = corrected(measured(downbeat=2.02))
+    fixed = corrected(measured(downbeat=2.0))
     assert fixed.beats == BEATS
     assert fixed.downbeats[:3] == [2.0, 4.0, 6.0]
 
 
+def test_a_downbeat_a_little_off_nudges_the_grid_to_it() -> None:
+    fixed = corrected(measured(downbeat=2.02))
+    assert fixed.downbeats[:2] == [2.02, 4.02] and fixed.beats[0] == 0.52 and len(fixed.beats) == len(BEATS)
+
+
+@pytest.mark.parametrize("downbeat", [0.02, 29.9])
+def test_a_downbeat_where_no_beats_were_measured_moves_them_by_less_than_a_beat(downbeat: float) -> None:
+    fixed = corrected(measured(downbeat=downbeat))
+    assert downbeat in fixed.downbeats and np.allclose(np.diff(fixed.beats), 0.5)
+    assert fixed.beats[0] < 0.75 and fixed.beats[-1] > 29.25
+
+
+def test_a_tempo_a_little_off_lays_the_beats_out_at_just_that_tempo() -> None:
+    fixed = corrected(measured(tempo=122.0))
+    assert np.allclose(np.diff(fixed.beats), 60 / 122, atol=1e-3) and 1.0 in fixed.downbeats
+    assert [point.bpm for point in fixed.tempo_curve] == [122.0]
+
+
+def test_measured_sections_said_again_leave_the_cue_points_as_they_are() -> None:
+    analysis = measured()
+    said = analysis.model_copy(update={"corrections": Corrections(sections=analysis.sections)})
+    assert [cue.time for cue in corrected(said).cue_points] == [1.0, 15.0, 30.0]
+
+
 def test_a_downbeat_between_beats_moves_all_of_them() -> None:
     fixed = corrected(measured(downbeat=1.75))
-    assert fixed.downbeats[0] == 1.75 and np.allclose(np.diff(fixed.beats), 0.5)
+    assert fixed.downbeats[0] == 1.75 and len(fixed.beats) >= 58 and np.allclose(np.diff(fixed.beats), 0.5)
 
 
 def test_a_waltz_has_bars_of_three() -> None:
@@ -85,8 +110,9 @@ def test_the_key_takes_its_codes_along() -> None:
 
 
 def test_cue_points_at_sections_follow_the_sections() -> None:
-    fixed = corrected(measured(sections=[{"start": 2, "end": 20, "label": "verse"}]))
-    assert [(cue.time, cue.label) for cue in fixed.cue_points] == [(0.5, "Start"), (2, "verse")]
+    said = [{"start": 0, "end": 2, "label": "count-in"}, {"start": 2, "end": 20, "label": "verse"}]
+    fixed = corrected(measured(sections=said))
+    assert [(cue.time, cue.label) for cue in fixed.cue_points] == [(1.0, "Start"), (2, "verse"), (30, "End")]
 
 
 def test_said_cue_points_hold_whatever_the_sections() -> None:

@@ -169,11 +169,19 @@ def test_nothing_measured_gives_a_valid_jams_document_without_annotations() -> N
 
 
 def test_jams_tells_what_a_person_said_from_what_was_measured() -> None:
-    said = Corrections(key="C# minor", tempo=140, cue_points=list(reversed(FULL.cue_points)))
-    document = loaded(FULL.model_copy(update={"corrections": said}))
+    said = Corrections(key="C# minor", tempo=140, cue_points=[CuePoint(time=9, label="b", type="x")])
+    held = {"corrections": said, "cue_points": said.cue_points}
+    document = loaded(FULL.model_copy(update=held))
     sources = {a.namespace: a.annotation_metadata.data_source for a in reversed(document.annotations)}
     assert sources["key_mode"] == sources["blob"] == "manual"
     assert sources["tempo"] == sources["segment_open"] == sources["beat"] == "program"  # 140 is not what it holds
+
+
+@pytest.mark.parametrize("said", [{"downbeat": 1.25}, {"time_signature": "4/4"}])
+def test_beats_that_follow_a_persons_word_are_theirs_in_jams(said: dict[str, object]) -> None:
+    held = FULL.model_copy(update={"corrections": Corrections.model_validate(said)})
+    document = loaded(held)
+    assert {a.namespace: a.annotation_metadata.data_source for a in document.annotations}["beat"] == "manual"
 
 
 # --- Labels
@@ -250,7 +258,7 @@ def test_a_track_as_rekordbox_reads_it() -> None:
     assert (url.scheme, url.netloc, url.query, url.fragment) == ("file", "localhost", "", "")
     assert unquote(url.path) == str(AUDIO)
     assert track.attrib == {
-        "TrackID": "1", "Name": 'A "Song" & <more> ', "Artist": "=Artist", "Album": "Ünïcode 🎵", "TotalTime": "21",
+        "TrackID": "1", "Name": 'A "Song" & <more>', "Artist": "=Artist", "Album": "Ünïcode 🎵", "TotalTime": "21",
         "SampleRate": "48000", "AverageBpm": "120.00", "Tonality": "Dbm",
     }  # fmt: skip
     assert [node.attrib for node in track.findall("TEMPO")] == [
@@ -260,7 +268,7 @@ def test_a_track_as_rekordbox_reads_it() -> None:
     assert [float(mark["Start"]) for mark in marks] == [cue.time for cue in FULL.cue_points]
     assert {(mark["Type"], mark["Num"]) for mark in marks} == {("0", "-1")}
     assert [mark["Name"] for mark in marks][:5] == ['say "hi", ok', "tab here", "two lines", "🎛️ drop é", "=cmd()"]
-    assert marks[-1]["Name"] == "a "
+    assert marks[-1]["Name"] == "a"
 
 
 def test_hot_cues_are_the_first_eight() -> None:

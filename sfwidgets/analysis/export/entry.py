@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
@@ -11,9 +10,6 @@ from statistics import median_low
 from typing import NamedTuple
 
 from sfwidgets.models import Analysis, Track
-
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]+")
-"""Control characters and line ends, and what XML 1.0 can't hold (its section 2.2)."""
 
 
 class Entry(NamedTuple):
@@ -24,11 +20,6 @@ class Entry(NamedTuple):
     """Title, artist and album, where they matter."""
     audio: Path | None = None
     """The audio file, where the format points at one."""
-
-
-def one_line(text: str) -> str:
-    """Return `text` with every run of control characters, tabs and line ends as one space."""
-    return _UNPRINTABLE.sub(" ", text)
 
 
 def positions(beats: Sequence[float], downbeats: Sequence[float]) -> list[int | None]:

@@ -43,7 +43,8 @@ def jams(analysis: Analysis, track: Track | None = None) -> str:
     whole = analysis.duration
 
     counted = zip(analysis.beats, positions(analysis.beats, analysis.downbeats), strict=True)
-    _add(document, "beat", ((time, 0.0, position, None) for time, position in counted))
+    said_rhythm = any(_said(analysis, field) for field in ("tempo", "time_signature")) or _downbeat_said(analysis)
+    _add(document, "beat", ((time, 0.0, position, None) for time, position in counted), said_rhythm)
 
     if analysis.tempo is not None:
         said = _said(analysis, "tempo")
@@ -52,7 +53,12 @@ def jams(analysis: Analysis, track: Track | None = None) -> str:
     if len({point.bpm for point in curve}) > 1:
         ends = [*(point.time for point in curve[1:]), max(whole, curve[-1].time)]
         spans = zip(curve, ends, strict=True)
-        _add(document, "tempo", ((p.time, end - p.time, p.bpm, analysis.tempo_confidence) for p, end in spans))
+        _add(
+            document,
+            "tempo",
+            ((p.time, end - p.time, p.bpm, analysis.tempo_confidence) for p, end in spans),
+            said_rhythm,
+        )
 
     if analysis.key is not None:
         said = _said(analysis, "key")
@@ -88,6 +94,11 @@ def _said(analysis: Analysis, field: str) -> bool:
     """Return whether a person said what the field holds."""
     said, held = getattr(analysis.corrections, field, None), getattr(analysis, field)
     return said is not None and (set(said) == set(held) if isinstance(said, list) else said == held)
+
+
+def _downbeat_said(analysis: Analysis) -> bool:
+    said = None if analysis.corrections is None else analysis.corrections.downbeat
+    return said is not None and any(abs(downbeat - said) < 1e-3 for downbeat in analysis.downbeats)
 
 
 def _add(

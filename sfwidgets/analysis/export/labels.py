@@ -6,9 +6,9 @@ import csv
 import io
 from collections.abc import Callable, Iterable
 
-from sfwidgets.analysis.export.entry import one_line, positions
+from sfwidgets.analysis.export.entry import positions
 from sfwidgets.errors import InvalidInputError
-from sfwidgets.models import Analysis
+from sfwidgets.models import Analysis, one_line
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
 """What a spreadsheet takes for the start of a formula (OWASP, "CSV Injection"; ASVS 5.0, 1.2.10)."""

@@ -12,9 +12,9 @@ from urllib.parse import quote
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from sfwidgets import __version__
-from sfwidgets.analysis.export.entry import Entry, one_line, positions
+from sfwidgets.analysis.export.entry import Entry, positions
 from sfwidgets.errors import InvalidInputError
-from sfwidgets.models import Analysis
+from sfwidgets.models import Analysis, one_line
 
 _PRODUCT = "Sound Forge Alchemy"
 _HOT_CUES = 8

@@ -360,7 +360,7 @@ def _key_facts(analysis: Analysis) -> list[str]:
 
 
 def _loudness_facts(analysis: Analysis) -> list[str]:
-    facts = ["silent" if analysis.loudness is None else f"{analysis.loudness:.1f} LUFS"]
+    facts = ["no loudness" if analysis.loudness is None else f"{analysis.loudness:.1f} LUFS"]
     if analysis.loudness_range is not None:
         facts.append(f"LRA {analysis.loudness_range:.1f} LU")
     if analysis.true_peak is not None:
