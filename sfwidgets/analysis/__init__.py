@@ -29,7 +29,8 @@ _TONAL = frozenset(
 )
 """What drums are not asked for."""
 _MUSICAL = _TONAL | {
-    "bpm", "tempo", "tempo_confidence", "tempo_alternative", "time_signature", "beats", "downbeats", "tempo_curve",
+    "bpm", "tempo", "tempo_confidence", "tempo_alternative", "time_signature",
+    "time_signature_confidence", "beats", "downbeats", "tempo_curve",
     "onsets", "tuning", "sections", "cue_points",
 }  # fmt: skip
 """What a stem is not asked for that holds no more than what separation left behind."""
@@ -126,7 +127,7 @@ def _measure(features: Features) -> dict[str, Any]:
     chroma, bass_chroma = pitch.chroma(features.pitch, tuning)
     chroma_rate = features.pitch.frame_rate
     sounding = energy.sounding(bands)
-    heard = onsets.audible(features.onsets, sounding)
+    heard = onsets.audible(features.onsets, sounding[:0] if energy.steady(bands) else sounding)
     beat = rhythm.rhythm(heard, chroma, bass_chroma, chroma_rate)
     key = keys.key(chroma, chroma_rate)
     curve = energy.energy(bands, duration)
@@ -145,6 +146,7 @@ def _measure(features: Features) -> dict[str, Any]:
         "tempo_confidence": _figures(beat.confidence),
         "tempo_alternative": _figures(beat.alternative),
         "time_signature": beat.time_signature,
+        "time_signature_confidence": _figures(beat.time_signature_confidence),
         "beats": beat.beats,
         "downbeats": beat.downbeats,
         "tempo_curve": beat.tempo_curve,

@@ -83,6 +83,8 @@ def _rhythm(analysis: Analysis, said: Corrections) -> dict[str, Any]:
         beats = beats + (said.downbeat - beats[_nearest(beats, said.downbeat)])
         beats = beats[(beats >= -1e-6) & (beats <= analysis.duration)]
     signature = said.time_signature or analysis.time_signature
+    if said.time_signature is not None:
+        changes["time_signature_confidence"] = 1.0
     return changes | {
         "beats": np.round(beats, 4).tolist(), "time_signature": signature,
         "downbeats": np.round(_downbeats(beats, bars, signature), 4).tolist(),

@@ -84,6 +84,12 @@ class BandReader:
         return Bands(self._frame_rate, power, flux)
 
 
+_FAINT = 1e-6
+"""Share of the power below which a band is a neighbour's leakage."""
+_STEADY = 0.5
+"""dB, standard deviation; a pure tone of 30 Hz has 0.3, as a frame holds few of its periods."""
+
+
 def sounding(bands: Bands) -> NDArray[np.float64]:
     """Return when it sounds, (start, end) in seconds by row, silences below a second passed over; shape (spans, 2)."""
     power = bands.power.sum(axis=1, dtype=np.float64)
@@ -95,6 +101,15 @@ def sounding(bands: Bands) -> NDArray[np.float64]:
     apart = spans[1:, 0] - spans[:-1, 1] >= _GAP
     starts, ends = spans[np.append(True, apart)[: len(spans)], 0], spans[np.append(apart, True)[: len(spans)], 1]
     return np.stack([starts, ends], axis=1)
+
+
+def steady(bands: Bands) -> bool:
+    """Return whether nothing that can be heard ever changes its level: a held tone, whose slow swing is no rhythm."""
+    power = bands.power[1:-1].astype(np.float64)
+    if not len(power):
+        return True
+    strong = power.mean(axis=0) > _FAINT * power.sum(axis=1).mean()
+    return bool((10 * np.log10(power[:, strong] + 1e-12).std(axis=0) < _STEADY).all())
 
 
 def energy(bands: Bands, duration: float) -> EnergyCurve:

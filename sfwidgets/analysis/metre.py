@@ -82,6 +82,8 @@ class Metre:
     """Number of the first beat that begins a bar."""
     probability: float
     """Of this beat, whatever the bar, among all hypotheses."""
+    bar_probability: float
+    """Of this bar, among all hypotheses of the same beat."""
     regularity: float
     """How alike the rhythms of different beats or bars are, -1 to 1; those of speech are 0.1 to 0.3."""
 
@@ -144,14 +146,16 @@ def metres(found: Evidence) -> list[Metre]:
         beat = metre.tempo, metre.beats[0]
         probability = float(odds[index])
         if beat in best:
-            probability += best[beat].probability
             metre = best[beat]
-        best[beat] = replace(metre, probability=probability)
-    return sorted(best.values(), key=lambda metre: -metre.probability)
+            best[beat] = replace(metre, probability=metre.probability + probability)
+        else:
+            best[beat] = replace(metre, probability=probability, bar_probability=probability)
+    found_bars = [replace(metre, bar_probability=metre.bar_probability / metre.probability) for metre in best.values()]
+    return sorted(found_bars, key=lambda metre: -metre.probability)
 
 
 def heard(found: Evidence) -> Iterator[tuple[Metre, dict[str, float]]]:
-    """Yield every hypothesis, of probability 0 yet, and the evidence for it by name."""
+    """Yield every hypothesis, of no probability yet, and the evidence for it by name."""
     for ratio in RATIOS:
         periods = found.periods * ratio
         tempo = 60 * found.onsets.frame_rate / float(np.median(periods))
@@ -172,7 +176,7 @@ def heard(found: Evidence) -> Iterator[tuple[Metre, dict[str, float]]]:
             for signature, bar in TIME_SIGNATURES:
                 of_bar = of_beat | _bar_evidence(found, signature, bar, of_beat, repeats)
                 for first in range(bar):
-                    metre = Metre(tempo, beats + shift / 12 * lengths, signature, bar, first, 0.0, regularity)
+                    metre = Metre(tempo, beats + shift / 12 * lengths, signature, bar, first, 0.0, 0.0, regularity)
                     yield metre, of_bar | _downbeat_evidence(patterns[first:, 0], bar)
 
 

@@ -31,6 +31,8 @@ _LEAST_CHANCE = 0.005
 _IRREGULAR, _LEAST_REGULARITY, _REGULAR = 0.25, 0.35, 0.6
 """How alike the beats' rhythms are, less what chance makes of few beats: 0.25 at most for speech, noise and clicks at
 random; 0.4 and more for music, and mostly 0.7 and more."""
+_LEAST_BAR = 0.4
+"""Probability of a bar, below which it is a guess, and there is none; of equal clicks the best has 0.28."""
 _AUDIBLE = 0.3
 """Height of the onsets that music begins and ends with, by the root mean square of the envelope."""
 
@@ -49,6 +51,8 @@ class Rhythm:
     """Seconds, as the downbeats."""
     downbeats: list[float] = field(default_factory=list)
     time_signature: str | None = None
+    time_signature_confidence: float = 0.0
+    """0 to 1."""
     tempo_curve: list[TempoPoint] = field(default_factory=list)
 
 
@@ -75,14 +79,16 @@ def rhythm(onsets: Onsets, chroma: Array, bass_chroma: Array, chroma_rate: float
     if regularity < _LEAST_REGULARITY:
         return Rhythm(confidence=confidence)
     tempo = _tempo(beats)
+    barred = best.bar_probability >= _LEAST_BAR
     first = (best.first - int(np.argmax(inside))) % best.bar
     return Rhythm(
         tempo=tempo,
         confidence=confidence,
         alternative=_alternative(metres, tempo),
         beats=[round(float(beat), 4) for beat in beats],
-        downbeats=[round(float(beat), 4) for beat in beats[first :: best.bar]],
-        time_signature=best.time_signature,
+        downbeats=[round(float(beat), 4) for beat in beats[first :: best.bar]] if barred else [],
+        time_signature=best.time_signature if barred else None,
+        time_signature_confidence=confidence * best.bar_probability,
         tempo_curve=_curve(beats),
     )
 

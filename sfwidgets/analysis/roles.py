@@ -7,6 +7,7 @@ loud it is all agree, and is None elsewhere.
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +57,7 @@ def _refrains(
 ) -> dict[int, tuple[str, float]]:
     """Return chorus, verse and bridge by place: the chorus is louder than what else returns, the verse leads to it."""
     labels = [section.label for section in form]
-    returning = [label for label in count if count[label] >= 2]
+    returning = [label for label in count if _returns(labels, label)]
     if len(returning) < 2:
         return {}
     loudness = {
@@ -75,6 +76,12 @@ def _refrains(
         if alone and labels[:i].count(chorus) >= 2 and labels[i + 1] == chorus:
             given[i] = "bridge", above
     return given
+
+
+def _returns(labels: list[str], label: str) -> bool:
+    """Return whether a label comes back after something else; twice in a row is one long section."""
+    places = [place for place, name in enumerate(labels) if name == label]
+    return any(after - before > 1 for before, after in pairwise(places))
 
 
 def _level(section: Section, bands: Bands) -> float:

@@ -175,6 +175,8 @@ class Measurements(Value):
     tempo_alternative: float | None = None
     """The tempo that a listener might count instead, mostly half or double."""
     time_signature: str | None = None
+    time_signature_confidence: float = 0.0
+    """0 to 1."""
     beats: list[float] = Field(default_factory=list)
     downbeats: list[float] = Field(default_factory=list)
     tempo_curve: list[TempoPoint] = Field(default_factory=list)

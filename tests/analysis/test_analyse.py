@@ -18,6 +18,7 @@ ODDITIES = {
     "a click": np.eye(1, 3 * RATE, RATE),
     "direct current": np.full((1, 3 * RATE), 0.5),
     "a tone": sine(440, 3),
+    "a low tone": sine(30, 15),
     "beyond full scale": noise(2, 50),
 }
 
@@ -99,3 +100,11 @@ def test_an_analysis_needs_neither_librosa_nor_numba_nor_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_dither_before_the_music_has_no_beats() -> None:
+    music = song(120, 16)
+    dither = (np.random.default_rng(0).integers(-1, 2, (2, 8 * RATE)) / 32768).astype(np.float32)
+    analysis = analysed(np.concatenate([dither, music], axis=1))
+    assert analysis.bpm == 120
+    assert min(analysis.beats) > 7.7 and min(analysis.onsets) > 7.7 and min(analysis.downbeats) > 7.7

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from listening import heard
 from songs import tempo_song
-from synthesis import RATE, song
+from synthesis import RATE, analysed, song
 
 from sfwidgets.analysis import metre, pulse
 
@@ -107,3 +107,10 @@ def test_tracked_beats_are_the_pulses() -> None:
 
 def test_no_frames_have_no_beats() -> None:
     assert pulse.track(np.zeros(0), np.zeros(0)).size == 0
+
+
+def test_equal_clicks_have_a_beat_and_no_bar() -> None:
+    clicks = pattern(120, {"hat": (0, 1, 2, 3)}, 4)
+    found = analysed(np.atleast_2d(clicks).astype(np.float32))
+    assert found.tempo == pytest.approx(120, rel=0.01)
+    assert (found.time_signature, found.downbeats) == (None, [])

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
+import soundfile
 
 from sfwidgets.errors import InvalidInputError, NotFoundError
 from sfwidgets.models import Track
@@ -39,6 +41,17 @@ def test_stems_are_measured_with_the_track(shared_wb: Workbench, song: Song) -> 
     assert bass.duration == pytest.approx(6.0, abs=0.01)
     shared_wb.delete_stems(track)
     assert shared_wb.analysis(track).stems == {}
+
+
+def test_surround_is_measured_channel_by_channel(shared_wb: Workbench, tmp_path: Path) -> None:
+    tone = np.sin(2 * np.pi * 1000 * np.arange(5 * 48000) / 48000)
+    levels = np.array([-28.0, -28.0, -24.0, -10.0, -30.0, -30.0])  # L R C LFE Ls Rs; EBU Tech 3341, case 6, with an LFE
+    soundfile.write(tmp_path / "surround.wav", tone[:, None] * 10 ** (levels / 20), 48000, "PCM_24")
+    track = shared_wb.add(tmp_path / "surround.wav")
+    shared_wb.analyze(track).wait(120)
+    analysis = shared_wb.analysis(track)
+    assert analysis.loudness == pytest.approx(-23.0, abs=0.1)
+    assert analysis.sample_peak == pytest.approx(-10.0, abs=0.1)
 
 
 def test_a_new_analysis_leaves_alone_what_a_person_said(shared_wb: Workbench, analysed: Track) -> None:

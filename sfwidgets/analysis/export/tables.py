@@ -24,6 +24,7 @@ _SCALARS = {
     "tempo_confidence": (_NUMBER, "0 to 1"),
     "tempo_alternative": (_NUMBER, "beats/min"),
     "time_signature": (_TEXT, ""),
+    "time_signature_confidence": (_NUMBER, "0 to 1"),
     "key": (_TEXT, ""),
     "key_strength": (_NUMBER, "0 to 1"),
     "key_alternative": (_TEXT, ""),
