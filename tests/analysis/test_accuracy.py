@@ -21,7 +21,7 @@ LEAST = {
     "tempo": {"tempo": 0.90, "octave": 0.98, "beat": 0.90, "downbeat": 0.75},
     "key": {"key": 0.90, "chords": 0.80, "cents": 0.90},
     "form": {"boundary": 0.70, "label": 0.65},
-    "pop909": {"tempo": 0.75, "octave": 0.95, "beat": 0.80, "key": 0.85, "chords": 0.60},
+    "pop909": {"tempo": 0.80, "octave": 0.98, "beat": 0.88, "key": 0.90, "chords": 0.70},
 }
 """What the means over many songs reach at least."""
 FIRST = 1000
