@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, exists, func, insert, select
 
+from sfwidgets.analysis import VERSION
 from sfwidgets.library.database import Database
 from sfwidgets.library.schema import analyses, corrections, stem_analyses, stem_sets, track_stems, tracks
 from sfwidgets.library.tracks import moment
@@ -89,7 +90,14 @@ class Results:
         newest = self.stem_sets(track_id)[:1]
         stems = self.stem_analyses(newest[0].id) if newest else None
         measured = Analysis.model_validate(found.document)
-        return measured.model_copy(update={"stems": stems or {}, "corrections": self.corrections(track_id)})
+        told = [] if found.version >= VERSION else ["An earlier version measured less than this one. Analyse it again."]
+        return measured.model_copy(
+            update={
+                "stems": stems or {},
+                "corrections": self.corrections(track_id),
+                "notices": measured.notices + told,
+            }
+        )
 
     def find_analysis(self, content_hash: str, version: int) -> Analysis | None:
         """Return an analysis that was made of the same audio by the same version, if there is one."""

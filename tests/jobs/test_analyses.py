@@ -63,6 +63,15 @@ def test_a_new_analysis_leaves_alone_what_a_person_said(shared_wb: Workbench, an
     assert "by hand" in measured._repr_html_().lower()
 
 
+def test_an_analysis_by_an_earlier_version_says_so_until_it_is_made_anew(
+    shared_wb: Workbench, analysed: Track, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sfwidgets.library.results.VERSION", 10**6)
+    assert any("Analyse it again" in notice for notice in shared_wb.analysis(analysed).notices)
+    monkeypatch.undo()
+    assert shared_wb.analysis(analysed).notices == []
+
+
 def test_an_analysis_is_written_in_every_format(shared_wb: Workbench, analysed: Track, tmp_path: Path) -> None:
     shared_wb.correct(analysed, tempo=60.0)
     written = {
