@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,13 +55,16 @@ def extract(
     readers: _Readers | None = None
     frames = 0
     listeners = tuple(beside)
-    for block in framing.fixed_blocks(blocks, _BLOCK):
-        readers = readers or _Readers(sample_rate, block.shape[0])
-        readers.push(block)
-        for listener in listeners:
-            listener(block)
-        frames += block.shape[1]
-        seconds_read(frames / sample_rate)
+    with ThreadPoolExecutor(1) as beside_me:
+        for block in framing.fixed_blocks(blocks, _BLOCK):
+            readers = readers or _Readers(sample_rate, block.shape[0])
+            waveform = beside_me.submit(readers.push_waveform, block)
+            readers.push_spectra(block)
+            for listener in listeners:
+                listener(block)
+            waveform.result()
+            frames += block.shape[1]
+            seconds_read(frames / sample_rate)
     readers = readers or _Readers(sample_rate, channels=1)
     return readers.finish(frames / sample_rate)
 
@@ -81,11 +85,15 @@ class _Readers:
         self._onsets = OnsetReader(sample_rate, bins)
         self._bands = BandReader(sample_rate, bins)
 
-    def push(self, block: framing.Samples) -> None:
+    def push_waveform(self, block: framing.Samples) -> None:
+        """Take a block, in a thread beside `push_spectra`: nothing is shared, and NumPy lets both run at once."""
         self._peaks.append(spectrum.peaks(block, _PEAK_STEP))
         self._levels.push(block)
         self._loudness.push(block)
         self._pitch.push(block)
+
+    def push_spectra(self, block: framing.Samples) -> None:
+        """Take a block, as `push_waveform` does."""
         self._push(self._spectra.push(block))
 
     def _push(self, short: NDArray[np.float32]) -> None:
