@@ -272,7 +272,10 @@ class Workbench:
 
         whole = self.track(track)
         return plot.overview(
-            self.analysis(whole, corrected=True), self.peaks(whole).get("mixture"), title=str(whole), theme=theme
+            self.analysis(whole, corrected=True),
+            self.peaks(whole).get("mixture"),
+            title=" – ".join(filter(None, (whole.artist, whole.title))),
+            theme=theme,
         )
 
     def spectrogram(self, track: TrackLike) -> Spectrogram:

@@ -301,13 +301,13 @@ class Analysis(Measurements):
     def _repr_html_(self) -> str:
         from html import escape
 
-        tempo = "–" if self.tempo is None else f"{self.tempo:.1f} BPM"
-        tempo += f", or {self.tempo_alternative:.1f}" if self.tempo_alternative else ""
+        other = f", or {self.tempo_alternative:.1f}" if self.tempo_alternative else ""
+        tempo = f"{self.tempo or 0:.1f} BPM{other} (confidence {self.tempo_confidence:.2f})"
         facts = {
             "Duration": f"{self.duration:.1f} s",
-            "Tempo": f"{tempo} (confidence {self.tempo_confidence:.2f})",
+            "Tempo": "–" if self.tempo is None else tempo,
             "Time signature": self.time_signature or "–",
-            "Key": f"{self.key or '–'} (strength {self.key_strength:.2f})",
+            "Key": "–" if self.key is None else f"{self.key} (strength {self.key_strength:.2f})",
             "Camelot, Open Key": "–" if self.key is None else f"{self.camelot}, {self.open_key}",
             "Loudness": "–" if self.loudness is None else f"{self.loudness:.1f} LUFS",
             "True peak": "–" if self.true_peak is None else f"{self.true_peak:.1f} dBTP",
