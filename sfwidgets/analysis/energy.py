@@ -168,18 +168,22 @@ def drops_and_breaks(
 def _every_interval(values: Array, rate: float, count: int) -> NDArray[np.float64]:
     """Return the means over each interval of the curve, two seconds wide, shape (count, d)."""
     centres = (np.arange(count) + 0.5) * INTERVAL
-    total = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0, dtype=np.float64)])
     first, end = (
         np.clip(np.rint((centres + side * _SMOOTHING / 2) * rate), 0, len(values)).astype(int) for side in (-1, 1)
     )
-    return np.asarray((total[end] - total[first]) / np.maximum(1, end - first)[:, None])
+    return _means(values, first, end)
 
 
 def _between(values: NDArray[np.floating], rate: float, times: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the means between each two of `times`, shape (len(times) - 1, d)."""
-    total = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0, dtype=np.float64)])
     places = np.clip(np.rint(times * rate), 0, len(values)).astype(int)
-    return np.asarray(np.diff(total[places], axis=0) / np.maximum(1, np.diff(places))[:, None])
+    return _means(values, places[:-1], places[1:])
+
+
+def _means(values: NDArray[np.floating], first: NDArray[np.int_], end: NDArray[np.int_]) -> NDArray[np.float64]:
+    """Return the means of `values`, shape (frames, d), from each `first` frame to each `end`; 0 where there are none."""
+    total = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0, dtype=np.float64)])
+    return np.asarray((total[end] - total[first]) / np.maximum(1, end - first)[:, None])
 
 
 def _share(power: NDArray[np.float64], depth: float) -> NDArray[np.float64]:
