@@ -3,16 +3,18 @@ PYTHON ?= $(shell command -v python3.11 || echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+JS := sfwidgets/widgets/js
+BUNDLES := sfwidgets/widgets/static/.built
 DEMO := demo
 AUDIO ?=
 MODEL ?= embedded
 
-.PHONY: help setup demo test soak bench lint lab dashboard serve lock clean
+.PHONY: help setup browser demo test soak bench lint lab dashboard serve lock clean
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 12
 
-setup: $(STAMP) ## Make .venv and install what the lock file pins
+setup: $(STAMP) $(BUNDLES) ## Make .venv, install what the lock file pins, build the widgets' JavaScript
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
@@ -22,13 +24,23 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
+$(BUNDLES): $(STAMP) hatch_build.py $(shell find $(JS) -name node_modules -prune -o -type f -print)
+	$(BIN)/python hatch_build.py
+	@mkdir -p $(@D)
+	@touch $@
+
+browser: # The tests of the widgets need a real Chromium
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
+	  apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || \
+	  { echo "Chromium is missing. Install it, on Debian with: sudo apt-get install chromium"; exit 1; }
+
 demo: setup ## Run the pipeline on real music: make demo [AUDIO=song.mp3] [MODEL=auto]
 	$(BIN)/python -m sfwidgets.demo --out $(DEMO) --model $(MODEL) $(if $(AUDIO),--audio "$(AUDIO)")
 
-test: setup ## Run the tests
+test: setup browser ## Run the tests
 	$(BIN)/python -m pytest -q
 
-soak: setup ## Run the tests with the full counts
+soak: setup browser ## Run the tests with the full counts
 	$(BIN)/python -m pytest -q -m "soak or not soak" --timeout 3600
 
 bench: setup ## Measure speed and memory against python -m demucs and librosa
@@ -39,6 +51,7 @@ lint: setup ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python hatch_build.py check
 
 lab: setup ## Open JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks/pipeline.ipynb
@@ -52,4 +65,4 @@ lock: setup ## Resolve the lock file anew
 	sed -i 's/+cpu$$//' requirements.lock
 
 clean: ## Remove what make made
-	rm -rf $(VENV) $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache $(JS)/node_modules sfwidgets/widgets/static
