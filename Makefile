@@ -54,9 +54,12 @@ lint: setup ## Check style and types
 	$(BIN)/python hatch_build.py check
 
 lab: setup ## Open JupyterLab on the notebooks
-	$(BIN)/jupyter lab notebooks/pipeline.ipynb
+	$(BIN)/soundforge lab
 
-dashboard serve: ## Not built yet
+dashboard: setup ## Serve the workbench as a page, for people who never see code
+	$(BIN)/soundforge dashboard
+
+serve: ## Not built yet
 	@echo "make $@ is not built yet: see CHANGELOG.md for what is there."; exit 1
 
 lock: setup ## Resolve the lock file anew

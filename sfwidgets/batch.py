@@ -1,8 +1,7 @@
-"""The pipeline notebook over files: papermill, one executed notebook and one report a track, and a summary."""
+"""The pipeline notebook over files: papermill, one executed notebook and one report a track, a summary and an index."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import logging
@@ -10,34 +9,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from sfwidgets.audio import writable_folder, write_whole
 from sfwidgets.errors import SoundForgeError
+from sfwidgets.report import Row, write_index, write_table
 from sfwidgets.workbench import Workbench
 
 log = logging.getLogger(__name__)
 
 RESULT = "result.json"
 """Written last, so that a track's folder which holds it is complete."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the summary."""
-
-    input: str
-    folder: str
-    ok: bool
-    model: str = ""
-    duration: float | None = None
-    bpm: int | None = None
-    key: str | None = None
-    loudness: float | None = None
-    seconds: float | None = None
-    error: str = ""
 
 
 def pipeline_notebook() -> Path:
@@ -59,14 +42,21 @@ def run_batch(
 ) -> list[Row]:
     """Run the pipeline over files; a track that was finished with the same parameters before is not run again.
 
-    A file that fails becomes a row with its sentence, and the others go on. Writes `summary.csv` in `out`.
+    A file that fails becomes a row with its sentence, and the others go on. Leaves in `out` a folder for each file,
+    `summary.csv` and the page `index.html`, both written anew after every file: they are right whenever it stops.
     """
     writable_folder(out)
-    rows = []
-    for number, file in enumerate(files, 1):
-        say(f"[{number}/{len(files)}] {file.name}")
-        rows.append(_run_one(file, out, parameters, library, say))
-        _summarise(rows, out)
+    rows = [_before(file, out, parameters) for file in files]
+    _summarise(rows, out)
+    for number, file in enumerate(files):
+        say(f"[{number + 1}/{len(files)}] {file.name}")
+        if not rows[number].ok:
+            rows[number] = _before(file, out, parameters)  # the same file may have been given twice
+        if rows[number].ok:
+            say("  finished before")
+        else:
+            rows[number] = _run_one(file, out, parameters, library, say)
+            _summarise(rows, out)
     return rows
 
 
@@ -104,7 +94,6 @@ def run_pipeline(audio: Path, out: Path, *, parameters: dict[str, Any], library:
         raise SoundForgeError(
             f"{error.evalue or error.ename} The notebook {executed} shows where.", code="pipeline_failed"
         ) from None
-    _write_report(executed, out / "report.html")
     measured = json.loads((out / "pipeline.json").read_text())
     (out / "pipeline.json").unlink()
     result = {"fingerprint": _fingerprint(audio, parameters), **measured}
@@ -112,24 +101,39 @@ def run_pipeline(audio: Path, out: Path, *, parameters: dict[str, Any], library:
     return result
 
 
+def _before(file: Path, out: Path, parameters: dict[str, Any]) -> Row:
+    """Return what an earlier run made of a file, if it had these parameters."""
+    folder = out / _folder_name(file)
+    result = _finished(file, folder, parameters)
+    return Row(input=str(file), folder=folder.name) if result is None else _row(file, folder, result)
+
+
 def _run_one(
     file: Path, out: Path, parameters: dict[str, Any], library: Path | None, say: Callable[[str], None]
 ) -> Row:
     folder = out / _folder_name(file)
+    began = time.monotonic()
     try:
-        result = _finished(file, folder, parameters)
-        if result is not None:
-            say("  finished before")
-        else:
-            result = run_pipeline(file, folder, parameters=parameters, library=library)
+        result = run_pipeline(file, folder, parameters=parameters, library=library)
     except SoundForgeError as error:
         say(f"  {error.message}")
         return Row(input=str(file), folder=folder.name, ok=False, error=error.message)
+    say(f"  done in {time.monotonic() - began:.0f} s: {folder / 'report.html'}")
+    return _row(file, folder, result)
+
+
+def _row(file: Path, folder: Path, result: dict[str, Any]) -> Row:
     analysis = result["analysis"]
     return Row(
-        input=str(file), folder=folder.name, ok=True, model=result["model"], seconds=result["seconds"],
+        input=str(file), folder=folder.name, ok=True,
+        **{name: result[name] for name in ("title", "artist", "model", "seconds")},
         **{name: analysis[name] for name in ("duration", "bpm", "key", "loudness")},
     )  # fmt: skip
+
+
+def _summarise(rows: list[Row], out: Path) -> None:
+    write_table(rows, out / "summary.csv")
+    write_index(rows, out / "index.html")
 
 
 def folder_name(file: Path) -> str:
@@ -157,60 +161,50 @@ def _finished(file: Path, folder: Path, parameters: dict[str, Any]) -> dict[str,
 def _fingerprint(file: Path, parameters: dict[str, Any]) -> str:
     from sfwidgets import audio as audio_files
 
-    said = json.dumps([audio_files.content_hash(file), parameters], sort_keys=True)
+    notebook = hashlib.sha256(pipeline_notebook().read_bytes()).hexdigest()
+    said = json.dumps([audio_files.content_hash(file), notebook, parameters], sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()
-
-
-def _write_report(notebook: Path, target: Path) -> None:
-    from nbconvert import HTMLExporter
-
-    # Nothing is fetched from outside: the report has no formulas, and no widgets that need require.js.
-    exporter = HTMLExporter(
-        exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True, embed_images=True,
-        mathjax_url="", require_js_url="", mermaid_js_url="",
-    )  # fmt: skip
-    page, _resources = exporter.from_filename(str(notebook))
-    write_whole(target, page.encode())
-
-
-def _summarise(rows: list[Row], out: Path) -> None:
-    temporary = out / ".summary.csv.part"
-    with temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Row)])
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
-    temporary.replace(out / "summary.csv")
 
 
 @contextmanager
 def _progress(library: Path | None) -> Iterator[None]:
-    """Show, on a terminal, how far the jobs are that the notebook asks for."""
-    import sys
+    """Show, on a terminal, what the notebook is at: the jobs that it asks for, and what it does between them."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-    from tqdm import tqdm
-
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
     over = threading.Event()
     began = time.time()
-    layout = "  {desc:<24}{percentage:3.0f}% |{bar}| {elapsed}"
+    columns = (TextColumn("  {task.description:<24}"), BarColumn(32), TaskProgressColumn(), TimeElapsedColumn())
 
-    def draw(bar: tqdm[Any], label: str, percent: int) -> None:
-        if (label, percent) != (bar.desc, bar.n):
-            bar.set_description_str(label, refresh=False)
-            bar.n = percent
-            bar.refresh()
-
-    def show() -> None:
-        with Workbench(library) as wb, tqdm(total=100, bar_format=layout, file=sys.stderr) as bar:
+    def follow(shown: Progress) -> None:
+        line = shown.add_task("Starting", total=None)
+        with Workbench(library) as wb:
             while not over.wait(0.25):
-                for handle in wb.jobs(limit=1):
-                    job = handle.value
-                    if job.created_at.timestamp() >= began:
-                        draw(bar, job.stage or f"{job.kind} {job.status}", job.progress)
+                newest = [handle.value for handle in wb.jobs(limit=1)]
+                for job in newest:
+                    if job.created_at.timestamp() < began:
+                        continue
+                    if job.done:
+                        shown.update(line, description=_AFTERWARDS.get(job.kind, "Going on"), total=None)
+                    else:
+                        stage = job.stage or "Waiting for a worker"
+                        shown.update(
+                            line, description=stage, completed=job.progress, total=100 if job.progress else None
+                        )
 
-    thread = threading.Thread(target=show, name="progress", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+    with Progress(*columns, console=console, transient=True, refresh_per_second=4) as shown:
+        thread = threading.Thread(target=follow, args=(shown,), name="progress", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+
+_AFTERWARDS = {"processing": "Writing the stems", "analysis": "Writing the report"}
+"""What the notebook does once a job of that kind is done."""

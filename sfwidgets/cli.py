@@ -224,6 +224,43 @@ def stop(library: Library = None) -> None:
     typer.echo("The workers are stopped." if stopped else "No workers were running.")
 
 
+@app.command()
+def dashboard(
+    library: Library = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 8866,
+    ip: Annotated[
+        str,
+        typer.Option(
+            help="The address to listen on. Anything but this machine's own lets all who reach it use the library."
+        ),
+    ] = "127.0.0.1",
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser.")] = False,
+    pool: Annotated[int, typer.Option(min=1, help="How many kernels wait, preheated, for visitors.")] = 1,
+    notebook: Annotated[
+        Path | None, typer.Option(help="Another notebook to show, in place of the workbench.", show_default=False)
+    ] = None,
+) -> None:
+    """Serve the workbench as a page, for people who never see code."""
+    from sfwidgets import launch
+
+    launch.dashboard(_settings(library), notebook, ip=ip, port=port, pool=pool, open_browser=not no_browser, say=_tell)
+
+
+@app.command()
+def lab(
+    library: Library = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 8888,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser.")] = False,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where the notebooks are, or are put.", show_default=False)
+    ] = None,
+) -> None:
+    """Open JupyterLab on the workbench notebook."""
+    from sfwidgets import launch
+
+    launch.lab(_settings(library), folder, port=port, open_browser=not no_browser, say=_tell)
+
+
 def _settings(library: Path | None) -> Any:
     from sfwidgets.settings import Settings
 
@@ -299,6 +336,10 @@ def _folders(paths: list[Path], out: Path) -> list[Path]:
         folders.append(out / name)
     writable_folder(out)
     return folders
+
+
+def _tell(line: str) -> None:
+    typer.echo(line, err=True)
 
 
 def _say(as_json: bool, line: str) -> None:

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 from sfwidgets.batch import folder_name, run_pipeline
-from sfwidgets.errors import InvalidInputError, SoundForgeError
+from sfwidgets.errors import SoundForgeError
+from sfwidgets.examples import excerpt
 from sfwidgets.separation import EMBEDDED
 
-
-def excerpt() -> Path:
-    """Return the six seconds of music, with their four true stems, that the package `stempeg` carries."""
-    spec = find_spec("stempeg")  # it is not imported: that would need an ffmpeg program
-    if spec is None or spec.origin is None:
-        raise InvalidInputError("The demo's music is in the package stempeg: pip install stempeg, or give --audio.")
-    return next((Path(spec.origin).parent / "data").glob("*.stem.mp4"))
+__all__ = ["excerpt", "main"]
 
 
 def main() -> int:

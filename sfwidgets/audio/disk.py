@@ -28,6 +28,12 @@ def full_disk_is_told(path: Path) -> Iterator[None]:
         ) from error
 
 
+def sync_file(path: Path) -> None:
+    """See a finished file onto the disk, so that a rename after this is durable."""
+    with full_disk_is_told(path), path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
 def sync_folder(folder: Path) -> None:
     """Make a rename within the folder outlive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
@@ -51,18 +57,30 @@ def writable_folder(folder: str | Path) -> Path:
     return target
 
 
+@contextmanager
+def whole_file(target: Path) -> Iterator[Path]:
+    """Yield the path of a file to write, which becomes `target`, durably, if the block ends well, and goes if not.
+
+    A file of that name is replaced. Raises `InvalidInputError` where its folder can't be written to.
+    """
+    if target.is_dir():
+        raise InvalidInputError(f"{target} is a folder. Name a file to write.", code="bad_file")
+    folder = writable_folder(target.parent)
+    partial = folder / f".{target.stem[:100]}.{uuid.uuid4().hex}.part"
+    try:
+        with full_disk_is_told(target):
+            yield partial
+            partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+    sync_folder(folder)
+
+
 def write_whole(path: Path, content: bytes) -> Path:
     """Write a file so that it is there whole or not at all; one of that name is replaced. Returns its path.
 
     Raises `InvalidInputError` where its folder can't be written to, `DiskFullError`.
     """
-    if path.is_dir():
-        raise InvalidInputError(f"{path} is a folder. Name a file to write.", code="bad_file")
-    temporary = writable_folder(path.parent) / f".{path.name}.{uuid.uuid4().hex}"
-    try:
-        with full_disk_is_told(path):
-            temporary.write_bytes(content)
-            temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as partial:
+        partial.write_bytes(content)
     return path

@@ -7,7 +7,7 @@ BSD, and it stores the encoder delay, so that players and `decode` give back exa
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from sfwidgets.audio.blocks import Block
 from sfwidgets.audio.disk import full_disk_is_told
+from sfwidgets.audio.id3 import id3_tag
 from sfwidgets.errors import AudioError, InvalidInputError
-from sfwidgets.models import StemFormat
+from sfwidgets.models import StemFormat, one_line
 
 _FORMATS: dict[StemFormat, str] = {"flac": "FLAC", "wav": "WAV", "mp3": "MP3", "ogg": "OGG"}
 
@@ -35,6 +36,11 @@ _DEFAULT_BIT_RATES = {"mp3": 256_000, "ogg": 224_000}
 _WAV_LIMIT = 2**32 - 4096
 """Bytes: a WAV file states its length in 32 bits; some are kept for its headers."""
 
+_MP3_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+
+TAGS = ("title", "artist", "album", "comment")
+"""What a file may say of itself, in all four formats."""
+
 _WRITE_FRAMES = 65536
 """libsndfile's Vorbis encoder puts a whole write on the stack."""
 
@@ -48,11 +54,11 @@ class Encoder:
     bits samples are rounded to the nearest step, without dither, so that audio which came from such a file goes back
     exactly. `bit_rate` (bit/s) is for the last two: MP3 takes the nearest that the format has, Vorbis a quality of that
     nominal rate; 256 and 224 kbit/s by default. LAME lowers the level of MP3 by up to 5 % below 256 kbit/s or 32 kHz,
-    against overshoots.
+    against overshoots. `tags` are any of `TAGS`; empty ones are left out.
 
-    Raises `InvalidInputError` for what the format can't hold (`unsupported_format`); `AudioError` for a NaN or infinite
-    sample (`audio_not_finite`) and for more than 4 GiB of WAV (`too_long_for_wav`); `DiskFullError` where there is no
-    room.
+    Raises `InvalidInputError` for what the format can't hold (`unsupported_format`) and for other tags (`bad_tag`);
+    `AudioError` for a NaN or infinite sample (`audio_not_finite`) and for more than 4 GiB of WAV (`too_long_for_wav`);
+    `DiskFullError` where there is no room.
     """
 
     def __init__(
@@ -64,6 +70,7 @@ class Encoder:
         format: StemFormat = "flac",
         bit_depth: int = 24,
         bit_rate: int | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> None:
         import soundfile
 
@@ -77,11 +84,14 @@ class Encoder:
         self._integer_bits = bit_depth if format in ("flac", "wav") and bit_depth < 32 else None
         self._limited = not (format == "wav" and bit_depth == 32)
         parameters = _parameters(format, sample_rate, channels, bit_depth, bit_rate)
+        said = _checked_tags(tags or {})
         with full_disk_is_told(path):
-            self._sink = _Sink(path)
+            self._sink = _Sink(path, id3_tag(said) if format == "mp3" else b"")
         try:
             with self._told():
                 self._file = soundfile.SoundFile(self._sink, "w", sample_rate, channels, **parameters)
+                for name, value in said.items() if format != "mp3" else ():
+                    setattr(self._file, name, value)
         except soundfile.LibsndfileError as error:
             self._discard()
             raise InvalidInputError(
@@ -178,19 +188,28 @@ class Encoder:
 
 
 class _Sink:
-    """The file that libsndfile writes to through callbacks, which may not raise: it keeps the first error."""
+    """The file that libsndfile writes to through callbacks, which may not raise: it keeps the first error.
 
-    def __init__(self, path: Path) -> None:
+    It begins with `head`, of which libsndfile knows nothing.
+    """
+
+    def __init__(self, path: Path, head: bytes) -> None:
         self._file = path.open("w+b", buffering=0)
+        self._file.write(head)
+        self._head = len(head)
         self.error: OSError | None = None
         self._refusing = False
-        self.seek = self._file.seek
-        self.tell = self._file.tell
         self.readinto = self._file.readinto
 
     @property
     def closed(self) -> bool:
         return self._file.closed
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._file.seek(offset + (self._head if whence == os.SEEK_SET else 0), whence) - self._head
+
+    def tell(self) -> int:
+        return self._file.tell() - self._head
 
     def write(self, data: bytes) -> int:
         """Write all of it, or nothing more once a write has failed."""
@@ -210,6 +229,22 @@ class _Sink:
 
     def close(self) -> None:
         self._file.close()
+
+
+def nearest_rate(format: StemFormat, sample_rate: int) -> int:
+    """Return the highest sample rate that the format has up to this one: MP3 has no other than its own, up to 48 kHz."""
+    if format != "mp3":
+        return sample_rate
+    return max((known for known in _MP3_RATES if known <= sample_rate), default=_MP3_RATES[0])
+
+
+def _checked_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    said = {name: one_line(value) for name, value in tags.items() if isinstance(value, str)}
+    if len(said) < len(tags) or not set(said) <= set(TAGS) or any(len(value) > 1000 for value in said.values()):
+        raise InvalidInputError(
+            f"A file's tags are {', '.join(TAGS)}, each a text of at most 1000 characters.", code="bad_tag"
+        )
+    return {name: value for name, value in said.items() if value}
 
 
 def _parameters(

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from pathlib import Path
 
 from sfwidgets.errors import ConflictError, NotFoundError, UnavailableError
 from sfwidgets.library.database import Database
 from sfwidgets.library.jobs import MAX_ATTEMPTS, Claim, JobTable, LeaseLostError, Unfinished
+from sfwidgets.library.mixes import Mixes
+from sfwidgets.library.rendition import rendition
 from sfwidgets.library.results import Results
 from sfwidgets.library.store import ArtifactStore
 from sfwidgets.library.sweep import sweep, workspace_name
-from sfwidgets.library.tracks import Page, Tracks
-from sfwidgets.models import Track, Usage, check_id
+from sfwidgets.library.tracks import Page, Tracks, owners_of_trash, track_fields
+from sfwidgets.library.uploads import Upload
+from sfwidgets.models import AudioInfo, Track, Usage, check_id
 from sfwidgets.settings import LOCAL_OWNER, Settings
 
 __all__ = [
-    "MAX_ATTEMPTS", "Claim", "JobTable", "LeaseLostError", "Library", "Page", "Shared", "Unfinished", "workspace_name",
+    "MAX_ATTEMPTS", "Claim", "JobTable", "LeaseLostError", "Library", "Page", "Shared", "Unfinished", "Upload",
+    "track_fields", "workspace_name",
 ]  # fmt: skip
+
+
+TRASH_SECONDS = 24 * 3600.0
+"""How long a track that was put into the trash can be had back."""
 
 
 class Shared:
@@ -40,8 +49,9 @@ class Shared:
         return Library(self, owner)
 
     def sweep(self) -> list[str]:
-        """Remove what processes that died left half made; returns the names of what went."""
-        return sweep(self.database, self.store)
+        """Remove what processes that died left half made, and old trash; returns the names of what went."""
+        thrown = [name for owner in owners_of_trash(self.database) for name in self.of(owner).empty_trash()]
+        return thrown + sweep(self.database, self.store)
 
     def close(self) -> None:
         """Give the database's connections back."""
@@ -57,6 +67,7 @@ class Library:
         self.store = shared.store
         self.tracks = Tracks(shared.database, owner)
         self.results = Results(shared.database, owner)
+        self.mixes = Mixes(shared.database, owner)
 
     def add(self, source: Path, *, track_id: str | None, fields: dict[str, str]) -> Track:
         """Copy an audio file into the library as a track; the same file twice is one track.
@@ -73,24 +84,31 @@ class Library:
         try:
             copy = workspace / "audio"
             digest = audio.copy_hashed(source, copy)
-            recorded = self.tracks.audio_name(digest)
-            name = Path(recorded) if recorded else self.store.audio_name(self.owner, digest, source.suffix)
-            self.store.publish(copy, name)
-            found = {
-                "title": info.title or source.stem.removesuffix(".stem"), "artist": info.artist or "",
-                "album": info.album or "", "source": "file",
-            }  # fmt: skip
-            try:
-                return self.tracks.add(
-                    track_id or digest[:16], content_hash=digest, audio_path=str(name),
-                    size=self.store.size(name), info=info, found=found, given=fields,
-                )  # fmt: skip
-            except ConflictError:
-                if recorded is None:
-                    self.store.remove(name)
-                raise
+            return self.admit(copy, digest, info, name=source.name, track_id=track_id, fields=fields)
         finally:
             self.store.discard_workspace(workspace.name)
+
+    def admit(
+        self, file: Path, digest: str, info: AudioInfo, *, name: str, track_id: str | None, fields: dict[str, str]
+    ) -> Track:
+        """Make a finished file of a workspace, with that SHA-256, the audio of a track. `name` is what it was called."""
+        called = Path(name)
+        recorded = self.tracks.audio_name(digest)
+        stored = Path(recorded) if recorded else self.store.audio_name(self.owner, digest, called.suffix)
+        self.store.publish(file, stored)
+        found = {
+            "title": info.title or called.stem.removesuffix(".stem"), "artist": info.artist or "",
+            "album": info.album or "", "source": "file",
+        }  # fmt: skip
+        try:
+            return self.tracks.add(
+                track_id or self.tracks.trashed(digest) or digest[:16], content_hash=digest, audio_path=str(stored),
+                size=self.store.size(stored), info=info, found=found, given=fields,
+            )  # fmt: skip
+        except ConflictError:
+            if recorded is None:
+                self.store.remove(stored)
+            raise
 
     def audio_path(self, track_id: str) -> Path:
         """Return the absolute path of a track's audio; raises `NotFoundError` where it has none, or the file has gone."""
@@ -99,27 +117,40 @@ class Library:
             raise NotFoundError("Track file not found. Download the track first.", code="audio_missing")
         return path
 
+    def rendition(self, track_id: str, *, sample_rate: int, frames: int | None) -> Path:
+        """Return a file in which any frame of a track's audio can be read at once; raises `NotFoundError`."""
+        source = self.audio_path(track_id)
+        content_hash = str(self.tracks.get(track_id).content_hash)
+        return rendition(self.store, self.owner, content_hash, source, sample_rate=sample_rate, frames=frames)
+
     def delete(self, track_id: str) -> None:
         """Delete a track and everything made of it that no other track shares."""
-        content_hash = self.tracks.get(track_id).content_hash
-        folders, audio_name = self.tracks.delete(track_id)
-        for folder in folders:
-            self.store.remove(folder)
-        if audio_name is not None and content_hash is not None:
-            self.store.remove(audio_name)
-            self.store.remove(self.store.peaks_name(self.owner, content_hash))
+        self._remove(*self.tracks.delete(track_id))
+
+    def empty_trash(self) -> list[str]:
+        """Delete the tracks that have been in the trash for more than a day; returns the names of what went.
+
+        One that a job works on stays until that has ended.
+        """
+        gone = self.tracks.purge(time.time() - TRASH_SECONDS)
+        return [name for folders, content_hash in gone for name in self._remove(folders, content_hash)]
 
     def delete_stems(self, track_id: str) -> None:
         """Delete a track's stems, and keep its audio and analysis."""
-        for folder in self.tracks.delete_stems(track_id):
-            self.store.remove(folder)
+        self._remove(self.tracks.delete_stems(track_id), None)
 
     def usage(self, track_id: str) -> Usage:
         """Return how many bytes a track takes."""
         track = self.tracks.get(track_id)
-        held = 0
-        if track.content_hash is not None:
-            held = self.store.size(self.tracks.audio_path(track_id))
-            held += self.store.size(self.store.peaks_name(self.owner, track.content_hash))
+        names = [] if track.content_hash is None else self.store.audio_names(self.owner, track.content_hash)
+        held = sum(self.store.size(name) for name in names)
         stems, analysis = self.results.sizes(track_id)
         return Usage(audio=held, stems=stems, analysis=analysis)
+
+    def _remove(self, folders: list[str], content_hash: str | None) -> list[str]:
+        """Remove folders of stems, and audio with all that is beside it; returns their names."""
+        beside = [] if content_hash is None else self.store.audio_names(self.owner, content_hash)
+        names = [*folders, *map(str, beside)]
+        for name in names:
+            self.store.remove(name)
+        return names

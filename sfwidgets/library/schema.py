@@ -54,6 +54,7 @@ tracks = Table(
     Column("hash", String(64)),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
+    Column("trashed_at", Float),
     ForeignKeyConstraint(["owner", "hash"], ["audio.owner", "audio.hash"]),
     Index(None, "owner", "created_at"),
     Index(None, "owner", "hash"),
@@ -116,6 +117,16 @@ stem_analyses = Table(
 
 corrections = Table(
     "corrections",
+    metadata,
+    Column("owner", String(64), primary_key=True),
+    Column("track_id", String(64), primary_key=True),
+    Column("document", JSON, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    ForeignKeyConstraint(["owner", "track_id"], ["tracks.owner", "tracks.id"], ondelete="CASCADE"),
+)
+
+mixes = Table(
+    "mixes",
     metadata,
     Column("owner", String(64), primary_key=True),
     Column("track_id", String(64), primary_key=True),

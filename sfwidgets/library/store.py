@@ -1,6 +1,7 @@
 """The artifact store: audio, stems and peaks as files under the library's root, by relative names.
 
-    audio/<owner>/<2 of hash>/<hash>.<suffix>        what was added, byte for byte, and its peaks (.peaks.dat)
+    audio/<owner>/<2 of hash>/<hash>.<suffix>        what was added, byte for byte; beside it its peaks (.peaks.dat),
+                                                     and what players read where it can't be read itself (.44100.flac)
     stems/<owner>/<2 of hash>/<hash>/<set id>/       one separation's stems, and their peaks
     tmp/<name>/                                      what is being made; it becomes real by one rename
 
@@ -43,6 +44,15 @@ class ArtifactStore:
     def peaks_name(self, owner: str, content_hash: str) -> Path:
         """Return the name of the peaks of an audio file."""
         return self._folder("audio", owner, content_hash) / f"{content_hash}.peaks.dat"
+
+    def rendition_name(self, owner: str, content_hash: str, sample_rate: int) -> Path:
+        """Return the name of an audio file's rendition at a sample rate."""
+        return self._folder("audio", owner, content_hash) / f"{content_hash}.{sample_rate}.flac"
+
+    def audio_names(self, owner: str, content_hash: str) -> list[Path]:
+        """Return the names of an audio file, and of all that is kept beside it."""
+        folder = self.path(self._folder("audio", owner, content_hash))
+        return [file.relative_to(self.root) for file in folder.glob(f"{content_hash}*")]
 
     def stems_name(self, owner: str, content_hash: str, set_id: str) -> Path:
         """Return the name of the folder of one set of stems."""

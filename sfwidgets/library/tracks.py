@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, Select, delete, exists, func, insert, or
 from sfwidgets.errors import ConflictError, InvalidInputError, NotFoundError
 from sfwidgets.library.database import Database
 from sfwidgets.library.schema import analyses, audio, jobs, stem_sets, track_stems, tracks
-from sfwidgets.models import AudioInfo, Track
+from sfwidgets.models import AudioInfo, Track, one_line
 
 SORTS = {
     "created": tracks.c.created_at,
@@ -64,15 +64,17 @@ class Tracks:
         """Insert a track and its audio, or return the one that is there.
 
         `found` is what the file says of itself, for a new track; `given` is what a person says, which always holds.
-        Raises `ConflictError` where the id belongs to a track with other audio.
+        A track that was in the trash is restored. Raises `ConflictError` where the id belongs to a track with other
+        audio.
         """
         now = time.time()
         with self._database.write() as connection:
-            row = connection.execute(self._select().where(tracks.c.id == track_id)).first()
+            row = connection.execute(select(tracks).where(*self._is(track_id, trashed=None))).first()
             if row is not None and row.hash not in (None, content_hash):
+                where = "library already" if row.trashed_at is None else "trash"
                 raise ConflictError(
-                    f"Track {track_id} is in the library already, with other audio. Choose another id, or delete it "
-                    "first.",
+                    f"Track {track_id} is in the {where}, with other audio. Choose another id, or delete that one for "
+                    "good first.",
                     code="track_exists",
                 )
             there = select(audio.c.hash).where(audio.c.owner == self._owner, audio.c.hash == content_hash)
@@ -102,13 +104,13 @@ class Tracks:
                         **{**found, **given},
                     )
                 )
-            elif row.hash is None or given:
-                changed = {"hash": content_hash, "updated_at": now, **given}
-                connection.execute(update(tracks).where(*self._is(track_id)).values(**changed))
+            elif row.hash is None or given or row.trashed_at is not None:
+                changed = {"hash": content_hash, "trashed_at": None, "updated_at": now, **given}
+                connection.execute(update(tracks).where(*self._is(track_id, trashed=None)).values(**changed))
             return self._get(connection, track_id)
 
     def get(self, track_id: str) -> Track:
-        """Return one track; raises `NotFoundError` where it is not there, or not this owner's."""
+        """Return one track; raises `NotFoundError` where it is not there, in the trash, or not this owner's."""
         with self._database.read() as connection:
             return self._get(connection, track_id)
 
@@ -122,7 +124,7 @@ class Tracks:
             raise InvalidInputError(
                 f"Tracks are sorted by one of {', '.join(SORTS)} (with '-' for descending), in pages of 1 to 1000."
             )
-        where = [tracks.c.owner == self._owner]
+        where = [tracks.c.owner == self._owner, tracks.c.trashed_at.is_(None)]
         if search:
             pattern = "%" + search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
             where.append(
@@ -175,18 +177,40 @@ class Tracks:
         with self._database.write() as connection:
             track = self._get(connection, track_id)
             self._check_idle(connection, track_id)
-            folders = self._drop_stems(connection, track_id)
-            connection.execute(delete(tracks).where(*self._is(track_id)))
-            orphan = None
-            if track.content_hash is not None and not connection.scalar(
-                select(exists().where(tracks.c.owner == self._owner, tracks.c.hash == track.content_hash))
-            ):
-                orphan = connection.scalar(
-                    delete(audio)
-                    .where(audio.c.owner == self._owner, audio.c.hash == track.content_hash)
-                    .returning(audio.c.path)
-                )
-            return folders, orphan
+            return self._delete(connection, track_id, track.content_hash)
+
+    def trash(self, track_id: str) -> None:
+        """Hide a track, so that it can still be had back; raises `NotFoundError`."""
+        with self._database.write() as connection:
+            self._get(connection, track_id)
+            connection.execute(update(tracks).where(*self._is(track_id)).values(trashed_at=time.time()))
+
+    def restore(self, track_id: str) -> Track:
+        """Have a track back from the trash; one that is not in it stays as it is. Raises `NotFoundError`."""
+        with self._database.write() as connection:
+            connection.execute(update(tracks).where(*self._is(track_id, trashed=True)).values(trashed_at=None))
+            return self._get(connection, track_id)
+
+    def trashed(self, content_hash: str) -> str | None:
+        """Return the id of the track with that audio that was trashed last; None where one with it is not in the trash."""
+        query = (
+            select(tracks.c.id, tracks.c.trashed_at)
+            .where(tracks.c.owner == self._owner, tracks.c.hash == content_hash)
+            .order_by(tracks.c.trashed_at.is_(None).desc(), tracks.c.trashed_at.desc())
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        return None if row is None or row.trashed_at is None else row.id
+
+    def purge(self, before: float) -> list[tuple[list[str], str | None]]:
+        """Delete the tracks that were trashed before that moment, but none that a job works on; returns as `delete` does."""
+        busy = exists().where(
+            jobs.c.owner == tracks.c.owner, jobs.c.track_id == tracks.c.id, jobs.c.status.in_(("queued", "processing"))
+        )
+        old = (tracks.c.owner == self._owner) & (tracks.c.trashed_at < before) & ~busy
+        with self._database.write() as connection:
+            rows = connection.execute(select(tracks.c.id, tracks.c.hash).where(old)).all()
+            return [self._delete(connection, row.id, row.hash) for row in rows]
 
     def delete_stems(self, track_id: str) -> list[str]:
         """Delete a track's stems and keep the rest; returns the folders that nobody holds any longer."""
@@ -202,6 +226,13 @@ class Tracks:
         unheld = stem_sets.c.id.in_(mine) & ~exists().where(track_stems.c.set_id == stem_sets.c.id)
         return list(connection.scalars(delete(stem_sets).where(unheld).returning(stem_sets.c.folder)))
 
+    def _delete(self, connection: Connection, track_id: str, content_hash: str | None) -> tuple[list[str], str | None]:
+        folders = self._drop_stems(connection, track_id)
+        connection.execute(delete(tracks).where(*self._is(track_id, trashed=None)))
+        same = (audio.c.owner == self._owner, audio.c.hash == content_hash)
+        held = exists().where(tracks.c.owner == audio.c.owner, tracks.c.hash == audio.c.hash)
+        return folders, connection.scalar(delete(audio).where(*same, ~held).returning(audio.c.hash))
+
     def _check_idle(self, connection: Connection, track_id: str) -> None:
         running = exists().where(
             jobs.c.owner == self._owner, jobs.c.track_id == track_id, jobs.c.status.in_(("queued", "processing"))
@@ -211,11 +242,15 @@ class Tracks:
                 "A job is working on this track. Cancel it, or wait until it has ended, then delete.", code="in_use"
             )
 
-    def _is(self, track_id: str) -> tuple[Any, Any]:
-        return tracks.c.owner == self._owner, tracks.c.id == track_id
+    def _is(self, track_id: str, *, trashed: bool | None = False) -> tuple[Any, ...]:
+        """Return what tells a track's row; `trashed` None takes it wherever it is."""
+        row = (tracks.c.owner == self._owner, tracks.c.id == track_id)
+        if trashed is None:
+            return row
+        return *row, tracks.c.trashed_at.is_not(None) if trashed else tracks.c.trashed_at.is_(None)
 
     def _get(self, connection: Connection, track_id: str) -> Track:
-        row = connection.execute(self._select().where(tracks.c.owner == self._owner, tracks.c.id == track_id)).first()
+        row = connection.execute(self._select().where(tracks.c.id == track_id)).first()
         if row is None:
             raise NotFoundError(f"There is no track {track_id} in the library.", code="track_not_found")
         return _track(row)
@@ -234,8 +269,25 @@ class Tracks:
                 has_analysis.label("has_analysis"),
             )
             .select_from(tracks.outerjoin(audio, same))
-            .where(tracks.c.owner == self._owner)
+            .where(tracks.c.owner == self._owner, tracks.c.trashed_at.is_(None))
         )
+
+
+def track_fields(title: str | None = None, artist: str | None = None, album: str | None = None) -> dict[str, str]:
+    """Return what a person says of a track, each on one line; raises `InvalidInputError` for what can't be kept."""
+    given = {"title": title, "artist": artist, "album": album}
+    fields = {name: one_line(value) for name, value in given.items() if value is not None}
+    if fields.get("title") == "":
+        raise InvalidInputError("A title can't be empty.")
+    if any(len(value) > 1000 for value in fields.values()):
+        raise InvalidInputError("A title, an artist and an album have at most 1000 characters each.")
+    return fields
+
+
+def owners_of_trash(database: Database) -> list[str]:
+    """Return the owners who have tracks in the trash."""
+    with database.read() as connection:
+        return list(connection.scalars(select(tracks.c.owner).where(tracks.c.trashed_at.is_not(None)).distinct()))
 
 
 def moment(seconds: float) -> datetime:

@@ -22,10 +22,12 @@ from sfwidgets.models.analysis import (
 )
 from sfwidgets.models.base import Moment, Value, check_id, one_line, utc_now
 from sfwidgets.models.jobs import TERMINAL, Event, Job, JobKind, JobStatus
+from sfwidgets.models.mixes import MIXTURE, Lane, Loop, Mix
 from sfwidgets.models.stems import ModelInfo, Scores, SeparationOptions, Stem, StemFormat, StemSet, check_format
 from sfwidgets.models.tracks import AudioInfo, Track, Usage
 
 __all__ = [
+    "MIXTURE",
     "TERMINAL",
     "Analysis",
     "AudioInfo",
@@ -38,8 +40,11 @@ __all__ = [
     "JobKind",
     "JobStatus",
     "KeySpan",
+    "Lane",
+    "Loop",
     "LoudnessCurve",
     "Measurements",
+    "Mix",
     "ModelInfo",
     "Moment",
     "Note",

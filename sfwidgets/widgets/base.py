@@ -25,7 +25,7 @@ Answer = Any
 """JSON-ready, or a pair of that and a list of buffers."""
 
 
-class View(anywidget.AnyWidget):
+class View(anywidget.AnyWidget):  # type: ignore[misc]
     """A widget whose page asks questions.
 
     A question `name` is answered by the method `answer_<name>(**arguments, buffers=…)`, on a thread: it returns JSON-ready
@@ -58,7 +58,8 @@ class View(anywidget.AnyWidget):
             if still:
                 from IPython.display import HTML, display
 
-                display(HTML(f'<div class="sf-still">{_WITHOUT_KERNEL}{still}</div>'))
+                html = f'<div class="sf-still">{_WITHOUT_KERNEL}{still}</div>'
+                display(HTML(html))  # type: ignore[no-untyped-call]
         return super()._repr_mimebundle_(**kwargs)
 
     def _on_question(self, _widget: ipywidgets.Widget, content: Any, buffers: list[memoryview]) -> None:

@@ -134,7 +134,8 @@ def test_what_was_not_found_is_said() -> None:
     for what in ("sections", "beats", "chords"):
         assert f"no {what} were found" in overview
     assert "no tempo" in overview
-    assert "no key" in overview
+    assert "no key was found" in overview
+    assert "no cue points were found" in overview
     assert "no cue points were found" in said(plot.structure(EMPTY))
     assert "no loudness over time was measured" in said(plot.loudness(EMPTY))
 
@@ -148,7 +149,7 @@ def test_silence_has_no_loudness_to_show() -> None:
 def test_the_overview_says_the_tempo_the_key_and_the_loudness() -> None:
     overview = said(plot.overview(LENGTHS["3 min"], title="Song"))
     for fact in ("Song", "120.0 BPM (or 60.0)", "4/4", "A minor (8A)", "A4 = 441.0 Hz", "−19.5 LUFS", "LRA 6.0 LU",
-                 "true peak −0.7 dBTP", "3:00", "A intro", "Am7", "centroid 2000 Hz"):  # fmt: skip
+                 "true peak −0.7 dBTP", "3:00", "A intro", "Am7", "centroid 2000 Hz", "Section 3", "The end"):  # fmt: skip
         assert fact in overview
 
 
@@ -183,6 +184,15 @@ def test_sections_with_the_same_label_have_the_same_colour() -> None:
     assert [(block.get_x(), block.get_width()) for block in blocks_drawn] == [(0, 10), (10, 10), (20, 10)]
     first, other, again = (block.get_facecolor() for block in blocks_drawn)
     assert first == again != other
+
+
+def test_twenty_one_sections_have_a_colour_each() -> None:
+    sections = [Section(start=i, end=i + 1, label=chr(ord("A") + i)) for i in range(21)]
+    made = EMPTY.model_copy(update={"duration": 21.0, "sections": sections})
+    for theme in ("light", "dark"):
+        colours = [block.get_facecolor() for block in plot.structure(made, theme=theme).axes[0].patches]
+        nearest = min(np.abs(np.subtract(a, b)).max() for a, b in itertools.combinations(colours, 2))
+        assert nearest > 0.05, theme
 
 
 def test_beats_are_thinned_where_they_would_run_together() -> None:

@@ -41,9 +41,11 @@ def draw_waveform(axes: Axes, theme: Theme, analysis: Analysis, peaks: Peaks | N
 
 
 def section_colours(sections: Sequence[Section], theme: Theme) -> dict[str, str]:
-    """Return a colour for each label, in order of appearance."""
+    """Return a colour for each label, in order of appearance; of the first 21, no two are alike."""
     labels = dict.fromkeys(section.label for section in sections)
-    return {label: theme.colours[i % len(theme.colours)] for i, label in enumerate(labels)}
+    shades = [*theme.colours, *(_mixed(colour, theme.background, 0.55) for colour in theme.colours)]
+    shades += [_mixed(colour, theme.ink, 0.45) for colour in theme.colours]
+    return {label: shades[i % len(shades)] for i, label in enumerate(labels)}
 
 
 def shade_sections(axes: Axes, theme: Theme, sections: Sequence[Section]) -> None:
@@ -252,6 +254,12 @@ def _chord(label: str) -> tuple[int | None, str, str]:
     else:
         kind = "other"
     return number, kind, root + _SHORT.get(quality, quality)
+
+
+def _mixed(colour: str, other: str, share: float) -> str:
+    """Return `colour` with a `share` of `other` in it."""
+    parts = [(int(colour[i : i + 2], 16), int(other[i : i + 2], 16)) for i in (1, 3, 5)]
+    return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in parts)
 
 
 def _readable_on(colour: str) -> str:

@@ -168,19 +168,8 @@ def structure(
     _sections_lane(strip, look, analysis)
     _energy(energy, look, analysis)
     lanes.shade_sections(energy, look, analysis.sections)
-    dressed(cues, look, ylabel="Cue points", lane=True)
-    time_axis(cues, look, analysis.duration, labelled=False)
-    if analysis.cue_points:
-        lanes.draw_cue_points(cues, look, analysis.cue_points)
-    else:
-        say(cues, look, "no cue points were found")
-    dressed(keys, look, ylabel="Key", lane=True)
-    time_axis(keys, look, analysis.duration, labelled=True)
-    keys.tick_params(bottom=True)
-    if analysis.key_changes:
-        lanes.draw_keys(keys, look, analysis)
-    else:
-        say(keys, look, "no key was found")
+    _cue_points_lane(cues, look, analysis)
+    _keys_lane(keys, look, analysis, labelled=True)
     return figure
 
 
@@ -198,14 +187,19 @@ def loudness(
 
 def overview(
     analysis: Analysis, peaks: Peaks | None = None, *, title: str = "", theme: ThemeName = "light",
-    width: float = 12.0, height: float = 10.0,
+    width: float = 12.0, height: float = 11.0,
 ) -> Picture:  # fmt: skip
-    """Return everything on one page: sections and waveform, beats, chords, energy, loudness, spectrum, pitch classes."""
+    """Return everything on one page.
+
+    From the top: sections, cue points and waveform, beats, keys and chords, energy, loudness, spectrum and pitch classes.
+    """
     look = theme_named(theme)
     figure = picture(look, width, height, title)
-    grid = figure.add_gridspec(7, 1, height_ratios=[0.8, 3, 1.1, 3.6, 1.8, 3, 3.4])
-    strip, wave, beat, chord, energy, loud = (figure.add_subplot(grid[row]) for row in range(6))
+    grid = figure.add_gridspec(9, 1, height_ratios=[0.8, 1.6, 3, 1.1, 0.7, 3.6, 1.8, 3, 3.4])
+    strip, cues, wave, beat, keys, chord, energy, loud = (figure.add_subplot(grid[row]) for row in range(8))
     _sections_lane(strip, look, analysis)
+    _cue_points_lane(cues, look, analysis)
+    _keys_lane(keys, look, analysis)
     facts = [*_rhythm_facts(analysis), *_key_facts(analysis), _loudness_facts(analysis)[0]]
     caption(strip, look, [*facts, clock(analysis.duration)])
     _waveform(wave, look, analysis, peaks)
@@ -217,7 +211,7 @@ def overview(
     _energy(energy, look, analysis)
     caption(loud, look, _loudness_facts(analysis))
     _loudness(loud, look, analysis, labelled=True)
-    below = grid[6].subgridspec(1, 2, width_ratios=[3, 2])
+    below = grid[8].subgridspec(1, 2, width_ratios=[3, 2])
     _mean_spectrum(figure.add_subplot(below[0]), look, analysis)
     _chroma_columns(figure.add_subplot(below[1]), look, analysis)
     return figure
@@ -239,6 +233,25 @@ def _sections_lane(axes: Axes, theme: Theme, analysis: Analysis) -> None:
         lanes.draw_sections(axes, theme, analysis.sections)
     else:
         say(axes, theme, "no sections were found")
+
+
+def _cue_points_lane(axes: Axes, theme: Theme, analysis: Analysis) -> None:
+    dressed(axes, theme, ylabel="Cue points", lane=True)
+    time_axis(axes, theme, analysis.duration, labelled=False)
+    if analysis.cue_points:
+        lanes.draw_cue_points(axes, theme, analysis.cue_points)
+    else:
+        say(axes, theme, "no cue points were found")
+
+
+def _keys_lane(axes: Axes, theme: Theme, analysis: Analysis, *, labelled: bool = False) -> None:
+    dressed(axes, theme, ylabel="Key", lane=True)
+    time_axis(axes, theme, analysis.duration, labelled=labelled)
+    axes.tick_params(bottom=labelled)
+    if analysis.key_changes:
+        lanes.draw_keys(axes, theme, analysis)
+    else:
+        say(axes, theme, "no key was found")
 
 
 def _beats_lane(axes: Axes, theme: Theme, analysis: Analysis) -> None:

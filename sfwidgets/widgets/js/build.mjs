@@ -1,5 +1,5 @@
 // Builds every widget: js/<name>/index.js becomes static/<name>.js, and the style it imports static/<name>.css.
-import { existsSync, readdirSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -30,3 +30,4 @@ await build({
   format: "esm",
   plugins: [source],
 });
+copyFileSync(join(here, "LICENSES.txt"), join(here, "..", "static", "LICENSES.txt"));

@@ -1,0 +1,114 @@
+"""A file that arrives in parts."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import threading
+import uuid
+from pathlib import PureWindowsPath
+from typing import TYPE_CHECKING
+
+from sfwidgets.errors import ConflictError, DiskFullError, InvalidInputError, SoundForgeError
+from sfwidgets.library.tracks import track_fields
+from sfwidgets.models import Track, one_line
+
+if TYPE_CHECKING:
+    from sfwidgets.library import Library
+
+MAX_BYTES = 4 * 2**30
+SPARE_BYTES = 64 * 2**20
+"""What an upload leaves free on the disk."""
+
+
+class Upload:
+    """Takes the parts of a file one after another, and makes a track of it.
+
+    The file's name gives the track's title and a plain suffix, never a place on the disk. What nobody adds to for an
+    hour is swept away.
+    """
+
+    def __init__(self, library: Library, name: str, size: int) -> None:
+        if not isinstance(name, str) or not isinstance(size, int):
+            raise InvalidInputError("An upload begins with a file's name, and its size in bytes.", code="bad_upload")
+        called = PureWindowsPath(one_line(name))  # which knows the separators of all systems
+        self.name = (called.stem[:200] or "upload") + called.suffix[:9]
+        self.size = size
+        self.received = 0
+        """How many bytes are there: the offset of the next part."""
+        self._library = library
+        self._lock = threading.Lock()
+        self._hash = hashlib.sha256()
+        if size <= 0:
+            raise InvalidInputError(f"{self.name} is empty. Choose another file.", code="audio_empty")
+        if size > MAX_BYTES:
+            raise InvalidInputError(
+                f"{self.name} is larger than 4 GiB. Split it, or convert it to FLAC.", code="upload_too_large"
+            )
+        if shutil.disk_usage(library.store.root).free < size + SPARE_BYTES:
+            raise DiskFullError(f"There is no room for {self.name} where the library lives. Make room, then try again.")
+        self._folder = library.store.workspace(f"upload-{uuid.uuid4().hex}")
+        self._path = self._folder / library.store.audio_name(library.owner, "upload", called.suffix).name
+        self._path.touch()
+
+    def write(self, offset: int, data: bytes | memoryview) -> int:
+        """Add the next part, which begins at `offset`; returns the offset of the one after it.
+
+        Raises `InvalidInputError` for a part that does not follow the last one, or is one too many, `DiskFullError`,
+        `ConflictError` once the upload has ended.
+        """
+        from sfwidgets.audio import full_disk_is_told
+
+        part = memoryview(data).cast("B")
+        with self._lock:
+            self._check_open()
+            if offset != self.received or self.received + len(part) > self.size:
+                raise InvalidInputError(
+                    f"A part of {self.name} arrived out of order. Upload the file again.", code="upload_broken"
+                )
+            with full_disk_is_told(self._path), self._path.open("ab") as file:
+                file.truncate(offset)  # what a part that failed for want of room left behind
+                file.write(part)
+            os.utime(self._folder)  # by which the sweep knows that somebody is at it
+            self._hash.update(part)
+            self.received += len(part)
+            return self.received
+
+    def finish(self, title: str | None = None) -> Track:
+        """Make a track of what arrived, and return it; what is not audio is removed.
+
+        Raises `InvalidInputError` where a part is missing or the title is not right, `AudioError` for what is not audio,
+        `ConflictError` once the upload has ended.
+        """
+        from sfwidgets import audio
+
+        fields = track_fields(title=title)
+        with self._lock:
+            self._check_open()
+            if self.received != self.size:
+                raise InvalidInputError(
+                    f"Only {self.received} of the {self.size} bytes of {self.name} arrived. Upload the file again.",
+                    code="upload_broken",
+                )
+            try:
+                audio.sync_file(self._path)
+                info, digest = audio.probe(self._path), self._hash.hexdigest()
+                return self._library.admit(self._path, digest, info, name=self.name, track_id=None, fields=fields)
+            except SoundForgeError as error:
+                told = error.message.replace(self._path.name, self.name)
+                raise type(error)(told, code=error.code, details=error.details) from error
+            finally:
+                self._discard()
+
+    def abort(self) -> None:
+        """Remove what arrived; twice does no harm."""
+        with self._lock:
+            self._discard()
+
+    def _check_open(self) -> None:
+        if not self._path.exists():
+            raise ConflictError(f"The upload of {self.name} has ended. Upload the file again.", code="upload_ended")
+
+    def _discard(self) -> None:
+        self._library.store.discard_workspace(self._folder.name)

@@ -1,0 +1,386 @@
+"""The import panel: files from the page into the library, and what is made of them by itself."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from traitlets import Bool, Dict, List
+
+from sfwidgets.errors import ConflictError, InvalidInputError, NotFoundError, SoundForgeError, UnavailableError
+from sfwidgets.jobs import JobHandle
+from sfwidgets.models import Track, one_line
+from sfwidgets.widgets.base import View
+from sfwidgets.widgets.jobs import Following
+from sfwidgets.workbench import Workbench
+
+if TYPE_CHECKING:
+    from sfwidgets.library import Upload
+
+log = logging.getLogger(__name__)
+
+OPEN_UPLOADS = 8
+"""So many uploads may be open at once, from all pages of a panel together."""
+IDLE_SECONDS = 900.0
+"""An upload that nothing came for in this time is forgotten when another begins."""
+LARGEST_CHUNK = 4 << 20
+AHEAD = 16 << 20
+"""Chunks that overtook others are kept up to this many bytes beyond what has been written."""
+KEPT_ITEMS = 100
+
+NO_LINKS = (
+    "Spotify links are not supported yet: this version takes audio files only. Drop the song as a file, or choose one."
+)
+
+
+class ImportPanel(View):
+    """Takes files from the page, adds them to the library, and has them separated and analysed.
+
+    >>> panel = ImportPanel(wb)
+    >>> panel.on_done(lambda track_id: print(wb.track(track_id)))
+    """
+
+    BUNDLE = "importing"
+
+    items: List[Any] = List(Dict()).tag(sync=True)
+    """What has been uploaded, in order: key, name, trackId, title, state (running, done, failed), error, jobs."""
+    can_open = Bool(False).tag(sync=True)
+    """Whether somebody listens for a track that a person wants to open."""
+
+    def __init__(self, wb: Workbench) -> None:
+        self._wb = wb
+        self._uploads: dict[str, _Incoming] = {}
+        self._items: dict[str, _Item] = {}
+        self._lock = threading.RLock()
+        self._callbacks: dict[str, list[Callable[..., object]]] = {"done": [], "jobs": [], "open": []}
+        super().__init__()
+
+    def on_done(self, callback: Callable[[str], object]) -> None:
+        """Call `callback` with a track's id once all that was asked for it has been made; on a thread of its own."""
+        self._callbacks["done"].append(callback)
+
+    def on_jobs(self, callback: Callable[[JobHandle], object]) -> None:
+        """Call `callback` with every job that is asked for here; on a thread of its own."""
+        self._callbacks["jobs"].append(callback)
+
+    def on_open(self, callback: Callable[[str], object]) -> None:
+        """Call `callback` with a track's id when a person presses its "Open"."""
+        self._callbacks["open"].append(callback)
+        self.can_open = True
+
+    def close(self) -> None:
+        """Take the widget down: uploads end, jobs go on."""
+        for upload in list(self._uploads):
+            self.answer_abort(upload)
+        for item in list(self._items.values()):
+            if item.following is not None:
+                item.following.stop()
+        super().close()
+
+    def answer_models(self) -> dict[str, Any]:
+        """Return the models to choose from, and whether missing ones may be fetched."""
+        names = ("id", "name", "description", "isDefault", "installed", "preview", "size", "sources")
+        models = [{name: wire[name] for name in names} for wire in (model.to_json() for model in self._wb.models())]
+        return {"models": models, "offline": self._wb.settings.offline}
+
+    def answer_begin(self, name: str, size: int, settings: dict[str, Any]) -> dict[str, str]:
+        """Begin an upload; refuses settings that could not be met before anything is sent."""
+        asked = _asked(settings)
+        self._check(asked)
+        shown = one_line(PurePath(str(name).replace("\\", "/")).name)[:200]
+        if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+            raise InvalidInputError("A file's size is a number of bytes. Reload the page.")
+        if size == 0:
+            raise InvalidInputError(f"{shown or 'This file'} is empty. Choose another file.")
+        with self._lock:
+            self._forget_idle()
+            if len(self._uploads) >= OPEN_UPLOADS:
+                raise ConflictError("Many files are being uploaded already. Try again when one of them is done.")
+            key = secrets.token_hex(8)
+            self._uploads[key] = _Incoming(self._wb.upload(shown, size), shown, size, asked)
+        return {"upload": key}
+
+    def answer_chunk(self, upload: str, offset: int, buffers: list[memoryview] | None = None) -> dict[str, int]:
+        """Take one chunk of a file; chunks may overtake one another, and one that came already is no fault."""
+        if not buffers or not isinstance(offset, int) or isinstance(offset, bool) or offset < 0:
+            raise InvalidInputError("A chunk has bytes, and says where they begin. Reload the page.")
+        data = bytes(buffers[0])
+        if not 0 < len(data) <= LARGEST_CHUNK:
+            raise InvalidInputError(f"A chunk has 1 to {LARGEST_CHUNK} bytes. Reload the page.")
+        return {"received": self._incoming(upload).take(offset, data)}
+
+    def answer_abort(self, upload: str) -> None:
+        """End an upload and forget what came of it."""
+        with self._lock:
+            incoming = self._uploads.pop(str(upload), None)
+        if incoming is not None:
+            incoming.abort()
+
+    def answer_finish(self, upload: str) -> dict[str, Any]:
+        """Add an uploaded file to the library, and ask for what shall be made of it."""
+        incoming = self._incoming(upload)
+        try:
+            track = incoming.finish()
+        finally:
+            with self._lock:
+                self._uploads.pop(str(upload), None)
+        return self._begin_item(str(upload), incoming.name, track, incoming.asked)
+
+    def answer_link(self, link: str, settings: dict[str, Any]) -> dict[str, Any]:
+        """Add the song behind a link; says what is missing where this version can't."""
+        fetch = getattr(self._wb, "fetch", None)
+        if fetch is None:
+            raise UnavailableError(NO_LINKS, code="no_sources")
+        asked = _asked(settings)
+        self._check(asked)
+        shown = one_line(str(link))[:500]
+        return self._begin_item(secrets.token_hex(8), shown, fetch(shown), asked)
+
+    def answer_state(self) -> list[dict[str, Any]]:
+        """Return what has been uploaded, the jobs as the table has them now."""
+        for item in list(self._items.values()):
+            if item.following is not None:
+                item.following.read()
+        self._show()
+        return [item.wire() for item in list(self._items.values())]
+
+    def answer_cancel(self, item: str, job: str) -> None:
+        """Ask that an item's job be cancelled."""
+        self._following(item).handle(job).cancel()
+        self._following(item).read()
+
+    def answer_retry(self, item: str, job: str) -> None:
+        """Ask again for what went wrong with an item."""
+        found = self._item(item)
+        if found.following is None:
+            self._ask_soon(found)
+        else:
+            again = found.following.handle(job).retry()
+            found.following.stop()
+            self._follow(found, again)
+        self._show()
+
+    def answer_open(self, track: str) -> None:
+        """Tell whoever listens that a person wants to open a track."""
+        found = self._wb.track(str(track))
+        for callback in self._callbacks["open"]:
+            callback(found.id)
+
+    def answer_forget(self, item: str) -> None:
+        """Take an item off the list; its track and its job stay."""
+        with self._lock:
+            found = self._items.pop(str(item), None)
+        if found is not None and found.following is not None:
+            found.following.stop()
+        self._show()
+
+    def _begin_item(self, key: str, name: str, track: Track, asked: _Asked) -> dict[str, Any]:
+        item = _Item(key, name, track, asked)
+        with self._lock:
+            self._items[key] = item
+            for old in [k for k, other in self._items.items() if other.state != "running"][:-KEPT_ITEMS]:
+                del self._items[old]
+        self._ask_soon(item)
+        return item.wire()
+
+    def _ask_soon(self, item: _Item) -> None:
+        """Ask for the work in the background: the library's workers may have to be started first."""
+        if item.asking:
+            return
+        item.asking, item.error = True, None
+        self._show()
+        threading.Thread(target=self._ask_for, args=(item,), name="sfwidgets-import", daemon=True).start()
+
+    def _ask_for(self, item: _Item) -> None:
+        try:
+            self._ask(item, item.asked)
+        except SoundForgeError as error:
+            item.error = error.message
+        except Exception:
+            log.exception("The work on %s could not be asked for.", item.track.id)
+            item.error = "Something went wrong inside Sound Forge; its log says what. Try again."
+        item.asking = False
+        self._show()
+
+    def _ask(self, item: _Item, asked: _Asked) -> None:
+        if asked.separate:
+            self._follow(item, self._wb.separate(item.track, asked.model, analyze=asked.analyze, **asked.options))
+        elif asked.analyze:
+            self._follow(item, self._wb.analyze(item.track))
+        else:
+            self._tell("done", item.track.id)
+
+    def _follow(self, item: _Item, job: JobHandle) -> None:
+        item.following = Following(job, lambda following: self._on_news(item, following))
+        item.following.start()
+        self._tell("jobs", job)
+
+    def _on_news(self, item: _Item, following: Following) -> None:
+        if item.following is following:
+            if following.done and following.completed and not item.told:
+                item.told = True
+                self._tell("done", item.track.id)
+            self._show()
+
+    def _show(self) -> None:
+        with self._lock:
+            self.items = [item.wire() for item in self._items.values()]
+
+    def _tell(self, event: str, value: Any) -> None:
+        def call() -> None:
+            for callback in self._callbacks[event]:
+                try:
+                    callback(value)
+                except Exception:
+                    log.exception("What was to be done after an import failed.")
+
+        if self._callbacks[event]:
+            threading.Thread(target=call, name="sfwidgets-import", daemon=True).start()
+
+    def _check(self, asked: _Asked) -> None:
+        if asked.separate:
+            self._wb.check_separation(asked.model, **asked.options)
+
+    def _incoming(self, upload: str) -> _Incoming:
+        with self._lock:
+            incoming = self._uploads.get(str(upload))
+        if incoming is None:
+            raise NotFoundError("This upload has ended. Choose the file again.", code="no_upload")
+        return incoming
+
+    def _item(self, key: str) -> _Item:
+        with self._lock:
+            item = self._items.get(str(key))
+        if item is None:
+            raise NotFoundError("This import is not on the list any more. Reload the page.")
+        return item
+
+    def _following(self, key: str) -> Following:
+        following = self._item(key).following
+        if following is None:
+            raise NotFoundError("Nothing is being made of this file. Press Retry to ask for it.")
+        return following
+
+    def _forget_idle(self) -> None:
+        now = time.monotonic()
+        for key in [k for k, incoming in self._uploads.items() if now - incoming.touched > IDLE_SECONDS]:
+            self._uploads.pop(key).abort()
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What shall be made of a file."""
+
+    separate: bool
+    analyze: bool
+    model: str
+    options: dict[str, Any]
+
+
+def _asked(settings: dict[str, Any]) -> _Asked:
+    wrong = InvalidInputError("These settings can't be read. Reload the page.", code="bad_option")
+    if not isinstance(settings, dict):
+        raise wrong
+    separate, analyze = settings.get("separate", True), settings.get("analyze", True)
+    model, stems, two_stems = settings.get("model", "auto"), settings.get("stems"), settings.get("twoStems")
+    if not (isinstance(separate, bool) and isinstance(analyze, bool) and isinstance(model, str)):
+        raise wrong
+    if two_stems is not None and not isinstance(two_stems, str):
+        raise wrong
+    if stems is not None and not (isinstance(stems, list) and all(isinstance(stem, str) for stem in stems)):
+        raise wrong
+    options: dict[str, Any] = {}
+    if two_stems is not None:
+        options["two_stems"] = two_stems
+    elif stems is not None:
+        if not stems:
+            raise InvalidInputError("No stem is chosen. Choose one or more, or all of them.", code="bad_option")
+        options["stems"] = stems
+    return _Asked(separate, analyze, model, options)
+
+
+@dataclass(eq=False)
+class _Item:
+    """A file that has become a track, and what is being made of it."""
+
+    key: str
+    name: str
+    track: Track
+    asked: _Asked
+    following: Following | None = None
+    asking: bool = False
+    error: str | None = None
+    told: bool = False
+
+    @property
+    def state(self) -> str:
+        """`running`, `done` or `failed`."""
+        if self.asking:
+            return "running"
+        if self.error is not None:
+            return "failed"
+        if self.following is None:
+            return "done"
+        if not self.following.done:
+            return "running"
+        return "done" if self.following.completed else "failed"
+
+    def wire(self) -> dict[str, Any]:
+        """Return what the page shows of it."""
+        return {
+            "key": self.key,
+            "name": self.name,
+            "trackId": self.track.id,
+            "title": self.track.title,
+            "state": self.state,
+            "error": self.error,
+            "jobs": [] if self.following is None else self.following.rows(),
+        }
+
+
+@dataclass(eq=False)
+class _Incoming:
+    """A file that is being uploaded: its chunks are written in order, in whatever order they come."""
+
+    upload: Upload
+    name: str
+    size: int
+    asked: _Asked
+    received: int = 0
+    touched: float = field(default_factory=time.monotonic)
+    early: dict[int, bytes] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self, offset: int, data: bytes) -> int:
+        """Write a chunk, or keep it until those before it have come; returns how many bytes are written."""
+        with self.lock:
+            self.touched = time.monotonic()
+            end = offset + len(data)
+            if end > self.size or offset < self.received < end or offset > self.received + AHEAD:
+                raise InvalidInputError("This chunk does not fit into the file. Choose the file again.")
+            if offset >= self.received:
+                self.early[offset] = data
+            while self.received in self.early:
+                next_one = self.early[self.received]
+                self.upload.write(self.received, next_one)
+                del self.early[self.received]
+                self.received += len(next_one)
+            return self.received
+
+    def finish(self) -> Track:
+        """Add the file to the library."""
+        with self.lock:
+            if self.received != self.size:
+                raise ConflictError("The file has not arrived whole. Choose it again.", code="incomplete")
+            return self.upload.finish()
+
+    def abort(self) -> None:
+        """Forget what came."""
+        with self.lock:
+            self.upload.abort()

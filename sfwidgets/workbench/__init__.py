@@ -1,0 +1,36 @@
+"""The façade: the only thing that a face needs."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from sfwidgets.workbench.analysis import WithAnalyses
+from sfwidgets.workbench.base import TrackLike
+from sfwidgets.workbench.jobs import WithJobs
+from sfwidgets.workbench.mixes import WithMixes
+
+__all__ = ["TrackLike", "Workbench"]
+
+
+class Workbench(WithAnalyses, WithMixes, WithJobs):
+    """A library of tracks, and everything that can be done with them.
+
+    >>> wb = Workbench()
+    >>> track = wb.add("song.mp3")
+    >>> job = wb.separate(track)
+    >>> job.wait()              # in a notebook: await job
+    >>> wb.stems(track)
+    >>> wb.analyze(track).wait()
+    >>> wb.analysis(track)
+
+    `library` is the folder to keep everything in; without it, `AUDIO_DATA_PATH` or the user's data folder. Several
+    processes may open one library at once: they share its workers.
+    """
+
+    def __enter__(self) -> Workbench:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,85 @@
+"""Tracks: added, found, changed, and deleted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sfwidgets.library import Page, Upload, track_fields
+from sfwidgets.models import Stem, Track, Usage
+from sfwidgets.workbench.base import Base, TrackLike, track_id
+
+
+class WithTracks(Base):
+    """The tracks of a library."""
+
+    def add(
+        self,
+        source: str | Path,
+        *,
+        id: str | None = None,
+        title: str | None = None,
+        artist: str | None = None,
+        album: str | None = None,
+    ) -> Track:
+        """Copy an audio file into the library.
+
+        The track gets an id from its content, or takes the one given (1 to 64 of `A-Z a-z 0-9 _ -`). The same file twice
+        is one track. Raises `InvalidInputError` (no such file, a folder, a bad id), `AudioError` (not audio, empty),
+        `ConflictError` (the id is taken by other audio).
+        """
+        return self._library.add(Path(source).expanduser(), track_id=id, fields=track_fields(title, artist, album))
+
+    def upload(self, name: str, size: int) -> Upload:
+        """Begin to take a file of that name and size (bytes) in parts: `write` them in order, then `finish`.
+
+        Raises `InvalidInputError` for more than 4 GiB, `DiskFullError` where there is no room.
+        """
+        return Upload(self._library, name, size)
+
+    def track(self, track: TrackLike) -> Track:
+        """Return a track as it is now; raises `NotFoundError`, for one in the trash, too."""
+        return self._library.tracks.get(track_id(track))
+
+    def tracks(self, search: str = "", *, sort: str = "-created", limit: int = 50, offset: int = 0) -> Page:
+        """Return a page of the tracks whose title, artist, album or id contains `search`.
+
+        `sort`: created, title, artist or duration; with a leading `-`, the other way round.
+        """
+        return self._library.tracks.page(search=search, sort=sort, limit=limit, offset=offset)
+
+    def edit(
+        self, track: TrackLike, *, title: str | None = None, artist: str | None = None, album: str | None = None
+    ) -> Track:
+        """Set a track's title, artist or album."""
+        return self._library.tracks.edit(track_id(track), track_fields(title, artist, album))
+
+    def delete(self, track: TrackLike) -> None:
+        """Delete a track, its stems and its analysis; raises `ConflictError` while a job works on it."""
+        self._library.delete(track_id(track))
+
+    def trash(self, track: TrackLike) -> None:
+        """Hide a track; `restore` has it back within a day, as does adding its file again. Then it is deleted.
+
+        A job that works on it goes on.
+        """
+        self._library.tracks.trash(track_id(track))
+
+    def restore(self, track: TrackLike) -> Track:
+        """Have a track back from the trash; raises `NotFoundError` where it was deleted for good."""
+        return self._library.tracks.restore(track_id(track))
+
+    def path(self, thing: TrackLike | Stem) -> Path:
+        """Return the absolute path of a track's audio, or of a stem."""
+        if isinstance(thing, Stem):
+            return self._library.store.path(thing.path)
+        return self._library.audio_path(track_id(thing))
+
+    def artwork(self, track: TrackLike) -> tuple[bytes, str] | None:
+        """Return the picture that a track's file carries, and its MIME type; None where there is none."""
+        from sfwidgets import audio
+
+        return audio.cover(self.path(track))
+
+    def usage(self, track: TrackLike) -> Usage:
+        """Return how many bytes a track takes: its audio, its stems, its analysis."""
+        return self._library.usage(track_id(track))

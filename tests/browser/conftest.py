@@ -1,0 +1,36 @@
+"""A real Chromium for the tests that look at pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Error, Page, sync_playwright
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A headless Chromium, one a test module: its event loop holds this thread, on which other tests run theirs."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium",
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """An empty page with a profile of its own; an exception that the page does not catch fails the test."""
+    uncaught: list[Error] = []
+    context = chromium.new_context()
+    page = context.new_page()
+
+    def note(error: Error) -> None:
+        uncaught.append(error)
+
+    page.on("pageerror", note)
+    yield page
+    context.close()
+    assert not uncaught, "\n".join(str(error) for error in uncaught)

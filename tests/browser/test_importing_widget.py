@@ -1,0 +1,167 @@
+"""The import panel in a real page: files chosen and dropped, uploaded, and made into stems."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from axe import serious
+from playwright.sync_api import expect
+from servers import Server, start_voila
+
+from sfwidgets import Workbench
+
+CODE = """
+from ipywidgets import Label
+from sfwidgets import Workbench
+from sfwidgets.widgets.importing import ImportPanel
+wb, said = Workbench(), Label()
+panel = ImportPanel(wb)
+panel.on_open(lambda track_id: setattr(said, "value", "opened " + wb.track(track_id).title))
+display(panel, said)
+"""
+PATIENCE = 120_000
+
+
+@pytest.fixture(scope="module")
+def server(shared_wb: Workbench, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    notebook = tmp_path_factory.mktemp("page") / "importing.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CODE)]), notebook)
+    with start_voila(notebook, shared_wb.settings.library) as running:
+        yield running
+
+
+@pytest.fixture
+def panel(page: Any, server: Server) -> Any:
+    page.goto(server.address())
+    page.locator(".sf-importing option[value=embedded]").wait_for(state="attached", timeout=60_000)
+    return page
+
+
+def _choose(page: Any, *files: Path) -> None:
+    page.locator(".sf-importing input[type=file]").set_input_files([str(file) for file in files])
+
+
+def _row(page: Any, name: str) -> Any:
+    return page.locator(".sf-files > li").filter(has=page.locator(".sf-what", has_text=name))
+
+
+def test_one_press_takes_all_files_to_the_end_each_with_its_own_row(
+    panel: Any, shared_wb: Workbench, song: Callable[..., Path], tmp_path: Path
+) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("Not music. " * 500)
+    _choose(panel, song(4, seed=201, name="First Song.wav"), notes, song(3, seed=202, name="Second Song.wav"))
+    panel.get_by_label("Model").select_option("embedded")
+    panel.get_by_role("button", name="Split 3 songs into stems").click()
+    expect(_row(panel, "notes.txt")).to_contain_text("can't be decoded", timeout=PATIENCE)
+    for name in ("First Song", "Second Song"):
+        expect(_row(panel, name)).to_contain_text("Ready: stems and analysis", timeout=PATIENCE)
+        track = shared_wb.tracks(name)[0]
+        assert track.has_stems
+        assert track.has_analysis
+    panel.get_by_role("button", name="Open Second Song").click()
+    expect(panel.get_by_text("opened Second Song")).to_be_visible()
+    panel.get_by_role("button", name="Remove notes.txt").click()
+    expect(_row(panel, "notes.txt")).to_have_count(0)
+    for width in (360, 1280):
+        panel.set_viewport_size({"width": width, "height": 900})
+        assert serious(panel, ".sf-importing") == []
+        assert panel.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
+
+
+def test_a_large_upload_can_be_cancelled_and_others_go_on(
+    panel: Any, shared_wb: Workbench, song: Callable[..., Path], tmp_path: Path
+) -> None:
+    large = tmp_path / "endless.wav"
+    with large.open("wb") as file:
+        file.truncate(3 << 30)
+    _choose(panel, large, song(2, seed=203, name="Quick Song.wav"))
+    panel.get_by_label("Stems", exact=True).select_option("none")
+    panel.get_by_label("Analyse").uncheck()
+    panel.get_by_role("button", name="Add 2 songs to the library").click()
+    expect(_row(panel, "endless.wav")).to_contain_text("MB/s", timeout=PATIENCE)
+    expect(_row(panel, "Quick Song")).to_contain_text("In the library", timeout=PATIENCE)
+    panel.get_by_role("button", name="Cancel endless.wav").click()
+    expect(_row(panel, "endless.wav")).to_have_count(0)
+    expect(_row(panel, "Quick Song")).to_have_count(1)
+    for _ in range(100):
+        if not list(shared_wb.settings.library.glob("**/upload-*")):
+            break
+        panel.wait_for_timeout(100)
+    assert not list(shared_wb.settings.library.glob("**/upload-*")), "what came of it is gone"
+
+
+def test_a_chunk_that_gets_lost_is_sent_again_and_the_file_is_whole(
+    page: Any, server: Server, shared_wb: Workbench, song: Callable[..., Path]
+) -> None:
+    lost: list[int] = []
+
+    def route(socket: Any) -> None:
+        behind = socket.connect_to_server()
+
+        def on_message(message: Any) -> None:
+            text = message[:4000] if isinstance(message, bytes) else message[:4000].encode()
+            if not lost and re.search(rb'"ask": ?"chunk"', text) and b'"offset":1048576' in text.replace(b" ", b""):
+                lost.append(len(message))
+                return
+            behind.send(message)
+
+        socket.on_message(on_message)
+
+    page.clock.install()
+    page.route_web_socket(re.compile("/api/kernels/"), route)
+    page.goto(server.address())
+    page.locator(".sf-importing option[value=embedded]").wait_for(state="attached", timeout=60_000)
+    file = song(20, seed=204, name="Lost Chunk.wav")
+    _choose(page, file)
+    page.get_by_label("Stems", exact=True).select_option("none")
+    page.get_by_label("Analyse").uncheck()
+    page.get_by_role("button", name="Add 1 song to the library").click()
+    expect(_row(page, "Lost Chunk")).to_contain_text("70 %", timeout=PATIENCE)
+    assert lost
+    assert lost[0] > 1 << 20
+    page.clock.fast_forward(21_000)
+    expect(_row(page, "Lost Chunk")).to_contain_text("trying again (2 of 4)")
+    page.clock.fast_forward(2_000)
+    expect(_row(page, "Lost Chunk")).to_contain_text("In the library", timeout=PATIENCE)
+    kept = shared_wb.path(shared_wb.tracks("Lost Chunk")[0])
+    assert hashlib.sha256(kept.read_bytes()).digest() == hashlib.sha256(file.read_bytes()).digest()
+
+
+def test_dropping_a_file_and_adding_a_link_are_taken_and_the_link_says_what_is_missing(
+    panel: Any, shared_wb: Workbench
+) -> None:
+    if hasattr(shared_wb, "fetch"):
+        pytest.skip("sources are here")
+    panel.get_by_role("button", name="Split songs into stems").click()
+    expect(panel.get_by_text("Drop or choose a song first.")).to_be_visible()
+    dropped = panel.evaluate_handle(
+        "() => { const data = new DataTransfer(); data.items.add(new File([''], 'empty.wav')); return data; }"
+    )
+    for event in ("dragenter", "dragover", "drop"):
+        panel.locator(".sf-zone").dispatch_event(event, {"dataTransfer": dropped})
+    expect(_row(panel, "empty.wav")).to_contain_text("ready")
+    panel.get_by_label("Or a Spotify link").fill("https://open.spotify.com/track/abc")
+    panel.get_by_role("button", name="Split 1 song into stems").click()
+    expect(_row(panel, "open.spotify.com")).to_contain_text("Spotify links are not supported yet")
+    expect(_row(panel, "empty.wav")).to_contain_text("empty.wav is empty")
+    expect(panel.get_by_role("button", name="Try again")).to_have_count(2)
+
+
+def test_the_models_say_what_they_are(panel: Any) -> None:
+    models = panel.get_by_label("Model")
+    options = models.locator("option").all_text_contents()
+    assert any("preview" in option for option in options)
+    help_text = panel.locator(".sf-settings [role=status]")
+    expect(help_text).to_contain_text("quick preview")
+    models.select_option("embedded")
+    expect(help_text).to_contain_text("needs no download")
+    stems = panel.get_by_label("Stems", exact=True)
+    stems.select_option("chosen")
+    assert panel.locator(".sf-chosen input").count() == 4

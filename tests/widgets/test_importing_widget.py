@@ -1,0 +1,146 @@
+"""The import panel, as its page speaks to it."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sfwidgets import Workbench
+from sfwidgets.errors import AudioError, ConflictError, InvalidInputError, NotFoundError, SoundForgeError
+from sfwidgets.widgets.importing import LARGEST_CHUNK, OPEN_UPLOADS, ImportPanel
+
+ALL = {"model": "embedded", "separate": True, "analyze": True, "stems": None, "twoStems": None}
+ONLY_ADD = {"separate": False, "analyze": False}
+
+
+def _send(panel: ImportPanel, file: Path, settings: dict[str, Any], *, name: str = "", shuffle: int = 0) -> str:
+    content = file.read_bytes()
+    upload = panel.answer_begin(name or file.name, len(content), settings)["upload"]
+    offsets = list(range(0, len(content), 100_000))
+    if shuffle:
+        random.Random(shuffle).shuffle(offsets)
+    for offset in offsets:
+        panel.answer_chunk(upload, offset, [memoryview(content[offset : offset + 100_000])])
+    return upload
+
+
+def test_one_press_uploads_adds_separates_and_analyses(shared_wb: Workbench, song: Callable[..., Path]) -> None:
+    panel, done, jobs = ImportPanel(shared_wb), threading.Event(), []
+    finished: list[str] = []
+    panel.on_jobs(jobs.append)
+    panel.on_done(lambda track_id: (finished.append(track_id), done.set()))
+    file = song(3, seed=81, name="My Song.wav")
+    item = panel.answer_finish(_send(panel, file, ALL, shuffle=4))
+    assert item["title"] == "My Song"
+    assert done.wait(120)
+    track = shared_wb.track(finished[0])
+    assert hashlib.sha256(shared_wb.path(track).read_bytes()).digest() == hashlib.sha256(file.read_bytes()).digest()
+    assert track.has_stems
+    assert track.has_analysis
+    assert [job.kind for job in jobs] == ["processing"]
+    shown = panel.answer_state()[0]
+    assert (shown["state"], [job["status"] for job in shown["jobs"]]) == ("done", ["completed", "completed"])
+    assert finished == [track.id], "told once"
+
+
+def test_two_stems_are_asked_for_as_the_page_says(shared_wb: Workbench, song: Callable[..., Path]) -> None:
+    panel, done = ImportPanel(shared_wb), threading.Event()
+    panel.on_done(lambda _: done.set())
+    settings = {**ALL, "analyze": False, "twoStems": "vocals"}
+    item = panel.answer_finish(_send(panel, song(2, seed=82), settings))
+    assert done.wait(60)
+    assert {Path(stem.name).stem for stem in shared_wb.stems(item["trackId"]).stems} == {"vocals", "no_vocals"}
+
+
+def test_a_file_that_is_not_audio_has_its_sentence_and_others_go_on(
+    shared_wb: Workbench, song: Callable[..., Path], tmp_path: Path
+) -> None:
+    panel = ImportPanel(shared_wb)
+    text = tmp_path / "notes.txt"
+    text.write_text("These are notes. " * 1000)
+    bad = _send(panel, text, ONLY_ADD)
+    good = _send(panel, song(1, seed=83), ONLY_ADD)
+    with pytest.raises(AudioError, match=r"notes\.txt"):
+        panel.answer_finish(bad)
+    assert panel.answer_finish(good)["trackId"]
+    with pytest.raises(NotFoundError):
+        panel.answer_finish(bad)
+    assert not any(p.is_file() for p in shared_wb.settings.library.glob("**/upload-*/*")), "nothing is left behind"
+
+
+def test_chunks_that_come_twice_are_no_fault_and_those_that_do_not_fit_are(
+    shared_wb: Workbench, song: Callable[..., Path]
+) -> None:
+    panel = ImportPanel(shared_wb)
+    content = song(1, seed=84).read_bytes()
+    upload = panel.answer_begin("song.wav", len(content), ONLY_ADD)["upload"]
+    half = len(content) // 2
+    second = [memoryview(content[half:])]
+    assert panel.answer_chunk(upload, half, second)["received"] == 0, "it waits for the first half"
+    with pytest.raises(ConflictError):
+        panel.answer_finish(upload)
+    upload = panel.answer_begin("song.wav", len(content), ONLY_ADD)["upload"]
+    for _ in range(2):
+        assert panel.answer_chunk(upload, 0, [memoryview(content[:half])])["received"] == half
+    for offset, data in ((half - 1, second), (half, [memoryview(content[half:] + b"!")]), (half, [memoryview(b"")])):
+        with pytest.raises(InvalidInputError):
+            panel.answer_chunk(upload, offset, data)
+    with pytest.raises(InvalidInputError):
+        panel.answer_chunk(upload, half, [memoryview(bytes(LARGEST_CHUNK + 1))])
+    assert panel.answer_chunk(upload, half, second)["received"] == len(content)
+    assert panel.answer_finish(upload)["state"] == "done"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"model": "nonsense"},
+        {**ALL, "twoStems": "kazoo"},
+        {**ALL, "stems": []},
+        {"model": 7},
+        "embedded",
+        {"stems": "x"},
+    ],
+)
+def test_settings_that_can_not_be_met_are_refused_before_anything_is_sent(shared_wb: Workbench, settings: Any) -> None:
+    with pytest.raises(SoundForgeError):
+        ImportPanel(shared_wb).answer_begin("song.wav", 1000, settings)
+
+
+@pytest.mark.parametrize("size", [0, -1, 2**40, "7", True])
+def test_a_size_that_can_not_be_is_refused(shared_wb: Workbench, size: Any) -> None:
+    with pytest.raises(InvalidInputError):
+        ImportPanel(shared_wb).answer_begin("song.wav", size, ONLY_ADD)
+
+
+def test_a_name_from_the_page_is_never_a_place_on_the_disk(shared_wb: Workbench, song: Callable[..., Path]) -> None:
+    panel = ImportPanel(shared_wb)
+    upload = _send(panel, song(1, seed=85), ONLY_ADD, name="../../..\\etc/My\nsong.wav")
+    item = panel.answer_finish(upload)
+    assert item["title"] == "My song"
+    assert shared_wb.path(item["trackId"]).is_relative_to(shared_wb.settings.library)
+
+
+def test_a_page_can_not_open_uploads_without_end_and_an_abort_makes_room(shared_wb: Workbench) -> None:
+    panel = ImportPanel(shared_wb)
+    open_ones = [panel.answer_begin("song.wav", 1000, ONLY_ADD)["upload"] for _ in range(OPEN_UPLOADS)]
+    with pytest.raises(ConflictError):
+        panel.answer_begin("song.wav", 1000, ONLY_ADD)
+    panel.answer_abort(open_ones[0])
+    panel.answer_begin("song.wav", 1000, ONLY_ADD)
+    panel.close()
+    with pytest.raises(NotFoundError):
+        panel.answer_chunk(open_ones[1], 0, [memoryview(b"x")])
+
+
+def test_a_spotify_link_says_what_is_missing(shared_wb: Workbench) -> None:
+    if hasattr(shared_wb, "fetch"):
+        pytest.skip("sources are here")
+    with pytest.raises(SoundForgeError, match="not supported yet"):
+        ImportPanel(shared_wb).answer_link("https://open.spotify.com/track/abc", ALL)
