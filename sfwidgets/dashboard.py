@@ -157,6 +157,7 @@ def configuration(notebook: Path, *, ip: str, port: int, pool: int, open_browser
     config.VoilaConfiguration.multi_kernel_manager_class = Kernels
     config.VoilaConfiguration.extension_allowlist = EXTENSIONS
     config.VoilaConfiguration.extension_denylist = []
+    config.VoilaExecutor.iopub_timeout = 60  # by default, a busy machine loses what a cell shows after 4 s
     config.MappingKernelManager.cull_idle_timeout = IDLE_SECONDS
     config.MappingKernelManager.cull_interval = 30
     config.KernelRestarter.restart_limit = 0

@@ -29,18 +29,19 @@
     box.querySelector("p").textContent = sentence;
   }
 
+  const DRAWN = ".jupyter-widgets, .sf, .jp-OutputArea-output, .jp-RenderedMarkdown, .page-fault";
+  const AWAITED = 'script[type="application/vnd.voila.cell-output+json"]';
+
   function settle() {
     const cells = find("rendered_cells");
-    if (ready || !cells || !find("main")) return;
-    const drawn = cells.querySelector(".jupyter-widgets, .sf, .jp-OutputArea-output, .page-fault");
-    const awaited = cells.querySelector('script[type="application/vnd.voila.cell-output+json"]');
-    if (!drawn && awaited) return;
+    if (!find("main") || !(cells.querySelector(DRAWN) || cells.querySelector(AWAITED) === null)) return;
+    drawing.disconnect();
     ready = true;
     find("page-word").remove();
     document.querySelector("main").remove();
     find("main").setAttribute("role", "main");  // Voilà has moved the cells there
     if (said === LATE) say("");
-    drawing.disconnect();
+    setTimeout(() => find("rendered_cells").querySelector(DRAWN) || said || say(BROKEN), POLL);
   }
   const drawing = new MutationObserver(settle);
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
+from pages import build_page
 from playwright.sync_api import Page, Route
 
 _TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
@@ -14,8 +14,7 @@ _TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 
 def build_player_page(folder: Path) -> Path:
     """Bundle the page into a folder, and return it."""
-    script = Path(__file__).parent / "player_page" / "build.mjs"
-    subprocess.run(["node", str(script), str(folder)], check=True)
+    build_page("player_page", folder)
     return folder
 
 

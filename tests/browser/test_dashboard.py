@@ -189,6 +189,14 @@ def test_a_cell_that_fails_shows_a_sentence_and_no_trace(page: Page, tmp_path: P
         assert never not in shown
 
 
+def test_a_notebook_that_shows_nothing_is_said_to_be_broken(page: Page, tmp_path: Path) -> None:
+    with start_voila(write_notebook(tmp_path / "nothing.ipynb", "nothing = 1"), tmp_path / "library") as server:
+        page.goto(server.url)
+        expect(page.get_by_text("Sound Forge could not make this page ready.")).to_be_visible(timeout=60_000)
+        expect(page.get_by_role("button", name="Reload")).to_be_visible()
+        expect(page.get_by_text(WAITING)).to_have_count(0)
+
+
 # Somebody who means ill
 
 

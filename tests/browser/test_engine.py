@@ -6,7 +6,6 @@ import base64
 import io
 import json
 import random
-import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,9 +19,9 @@ import numpy as np
 import pytest
 import soundfile
 from numpy.typing import NDArray
+from pages import build_page
 from playwright.sync_api import Page
 
-HERE = Path(__file__).parent
 RATE = 44100
 QUANTUM = 128
 FADE = 256
@@ -37,7 +36,7 @@ Step = tuple[float, list[list[Any]]]
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built page, and a WAV file of noise beside it."""
     out = tmp_path_factory.mktemp("engine")
-    subprocess.run(["node", str(HERE / "engine_page" / "build.mjs"), str(out)], check=True)
+    build_page("engine_page", out)
     noise = np.random.default_rng(0).integers(-20000, 20000, (8 * RATE, 2)).astype(np.int16)
     soundfile.write(out / "noise.wav", noise, RATE, subtype="PCM_16")
     return out
