@@ -95,6 +95,6 @@ def test_the_lock_file_pins_every_requirement() -> None:
 def test_notebooks_are_stored_without_outputs() -> None:
     import nbformat
 
-    for path in (ROOT / "notebooks").glob("*.ipynb"):
+    for path in (ROOT / "notebooks").rglob("*.ipynb"):
         notebook = nbformat.read(path, as_version=4)
         assert not any(cell.get("outputs") for cell in notebook.cells), path.name

@@ -34,12 +34,13 @@
 
   function settle() {
     const cells = find("rendered_cells");
-    if (!find("main") || !(cells.querySelector(DRAWN) || cells.querySelector(AWAITED) === null)) return;
+    if (!cells || !find("main")?.contains(cells)) return;  // Voilà moves the cells into a shell of its own
+    if (!cells.querySelector(DRAWN) && cells.querySelector(AWAITED)) return;
     drawing.disconnect();
     ready = true;
     find("page-word").remove();
     document.querySelector("main").remove();
-    find("main").setAttribute("role", "main");  // Voilà has moved the cells there
+    find("main").setAttribute("role", "main");
     if (said === LATE) say("");
     setTimeout(() => find("rendered_cells").querySelector(DRAWN) || said || say(BROKEN), POLL);
   }
@@ -91,6 +92,7 @@
   window.voila_process = () => {};
   window.voila_heartbeat = () => {};
   window.voila_finish = () => {
+    if (ready) return;
     find("rendered_cells").hidden = false;
     drawing.observe(document.body, { childList: true, subtree: true });
     settle();

@@ -48,6 +48,15 @@ class View(anywidget.AnyWidget):  # type: ignore[misc]
         super().__init__(**traits)
         self.on_msg(self._on_question)
 
+    def open(self) -> None:
+        """Connect to the page, so that its questions are heard while a cell keeps the kernel busy.
+
+        The page sends them to a subshell. ipykernel sends them on to where the widget last spoke from, which is the cell.
+        """
+        super().open()
+        if hasattr(self.comm, "_reply_subshell_for"):
+            self.comm._reply_subshell_for = _as_the_page_asked
+
     def still(self) -> str:
         """Return HTML that stands for the widget where no kernel runs: in a saved notebook, in a converted one."""
         return ""
@@ -82,6 +91,10 @@ class View(anywidget.AnyWidget):  # type: ignore[misc]
             log.exception("The answer to %r failed.", name)
             told = "Something went wrong inside Sound Forge; its log says what. Try again."
             self.send({**head, "error": {"error": told, "code": "internal"}})
+
+
+def _as_the_page_asked(_data: Any, subshell: str | None) -> str | None:
+    return subshell
 
 
 def bundle(name: str) -> tuple[str, str]:

@@ -27,7 +27,7 @@ display(progress, JobQueue(wb))
 BUSY = """
 while not (len(progress.jobs) == 2 and progress.jobs[1]["status"] == "completed"):
     time.sleep(0.05)
-print("the cell is over")
+print("over", 6 * 7)
 """
 
 
@@ -66,11 +66,11 @@ def test_a_job_moves_is_cancelled_and_retried_while_a_cell_is_busy(
     job.get_by_role("button", name="Cancel Separation").click()
     expect(job.locator(".sf-job")).to_have_attribute("data-status", "cancelled", timeout=PATIENCE)
     expect(job.locator(".sf-job")).to_contain_text("Cancelled")
-    assert page.get_by_text("the cell is over").count() == 0
+    assert page.get_by_text("over 42").count() == 0
     job.get_by_role("button", name="Retry Separation").click()
     expect(job.locator(".sf-job").nth(0)).to_contain_text("× real time", timeout=PATIENCE)
     expect(job.locator(".sf-job").nth(1)).to_have_attribute("data-status", "processing", timeout=PATIENCE)
-    expect(page.get_by_text("the cell is over")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("over 42")).to_be_visible(timeout=PATIENCE)
     expect(job.locator("[data-status=completed]")).to_have_count(2)
     expect(queue.locator("[data-status=cancelled]")).to_have_count(1)
     expect(queue.locator(".sf-job").first).to_contain_text("Long Song")

@@ -43,14 +43,15 @@ function load(context, source) {
 /** @param {BaseAudioContext} context @param {string} source */
 async function add(context, source) {
   if (!context.audioWorklet) throw new SoundError(INSECURE);
-  const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+  // A page opened from a file may not load its own blobs.
+  const fromFile = location.protocol === "file:";
+  const url = fromFile
+    ? `data:text/javascript;charset=utf-8,${encodeURIComponent(source)}`
+    : URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
   try {
     await context.audioWorklet.addModule(url);
-  } catch {
-    // A page opened from a file may not load its own blobs.
-    await context.audioWorklet.addModule(`data:text/javascript,${encodeURIComponent(source)}`);
   } finally {
-    URL.revokeObjectURL(url);
+    if (!fromFile) URL.revokeObjectURL(url);
   }
 }
 

@@ -8,7 +8,6 @@ import { embeddedSource } from "../engine/embedded.js";
 import { h } from "../lib/dom.js";
 import { publish } from "../lib/players.js";
 import { localModel, mountPlayer, Session } from "../player/mount.js";
-import { loadWorkletsFromFile } from "./worklet.js";
 import "./style.css";
 
 /**
@@ -24,7 +23,6 @@ if (place) begin(place, JSON.parse(document.getElementById("sf-data")?.textConte
 
 /** @param {HTMLElement} place @param {Data} data */
 function begin(place, { track, peaks, analysis, mix }) {
-  loadWorkletsFromFile();
   const model = localModel({ key: "report", track, mix, cues: analysis.cuePoints, time: 0, playing: false });
   const session = new Session(model, {
     source: async () => embeddedSource({ rate: track.sampleRate, lanes: sound() }),
