@@ -161,7 +161,7 @@ def analyze(
 @app.command()
 def batch(
     files: Annotated[list[Path], typer.Argument(help="Audio files.", metavar="FILES…", show_default=False)],
-    out: Annotated[Path, typer.Option(help="Where everything goes: one folder a track, and a summary.")],
+    out: Annotated[Path, typer.Option(help="Where everything goes: one folder a track, and an index page.")],
     model: Annotated[str, typer.Option(help="A model's name, or auto.")] = "auto",
     format: Annotated[str, typer.Option(help="flac, wav, mp3 or ogg.")] = "flac",
     library: Library = None,
@@ -172,7 +172,7 @@ def batch(
 
     parameters = {"model": model, "format": check_format(format)}
     rows = run_batch(files, out, parameters=parameters, library=library, say=lambda line: typer.echo(line, err=True))
-    typer.echo(f"{sum(r.ok for r in rows)} of {len(rows)} done; the summary is {out / 'summary.csv'}")
+    typer.echo(f"{sum(bool(r.ok) for r in rows)} of {len(rows)} done; the index is {out / 'index.html'}")
     if not all(row.ok for row in rows):
         raise typer.Exit(FAILED)
 
