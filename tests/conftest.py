@@ -7,9 +7,8 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
+from simple_song import write_song
 
 for _name in ("AUDIO_DATA_PATH", "MODELS_DIR", "DATABASE_URL", "DASK_SCHEDULER"):
     os.environ.pop(_name, None)
@@ -17,20 +16,6 @@ os.environ["SOUNDFORGE_OFFLINE"] = "true"
 
 from sfwidgets import Workbench  # noqa: E402
 from sfwidgets.jobs import stop_cluster  # noqa: E402
-
-RATE = 44100
-
-
-def write_song(path: Path, seconds: float, *, seed: int = 0) -> Path:
-    """Write a stereo song of a voice-like tone, a bass line and a click on every beat (120 BPM)."""
-    random = np.random.default_rng(seed)
-    time = np.arange(int(seconds * RATE)) / RATE
-    voice = 0.2 * np.sin(2 * np.pi * (220 + 3 * np.sin(2 * np.pi * 5 * time)) * time)
-    bass = 0.2 * np.sin(2 * np.pi * 55 * time)
-    drums = 0.3 * random.standard_normal(len(time)) * np.exp(-30 * (time % 0.5))
-    mixture = np.stack([voice + bass + drums, 0.8 * voice + bass + 0.9 * drums], axis=1)
-    soundfile.write(path, (mixture + 1e-4 * random.standard_normal(mixture.shape)).astype(np.float32), RATE)
-    return path
 
 
 @pytest.fixture

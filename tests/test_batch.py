@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import write_song
+from simple_song import write_song
 
 from sfwidgets.batch import run_batch
 from sfwidgets.jobs import stop_cluster

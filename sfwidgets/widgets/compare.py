@@ -8,7 +8,6 @@ from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from traitlets import Int, Unicode
 from sfwidgets.errors import InvalidInputError, NotFoundError
 from sfwidgets.models import Job, Scores, StemSet
 from sfwidgets.widgets.following import FollowingView
+from sfwidgets.widgets.served import address
 from sfwidgets.workbench import TrackLike, Workbench
 
 if TYPE_CHECKING:
@@ -177,16 +177,12 @@ class CompareView(FollowingView):
 
     def _lane(self, group: str, chosen: str, stem: str) -> dict[str, str]:
         """Return how the page finds a lane's audio: by its name from us, or from a server with our library."""
-        beside = self._beside()
-        if chosen == ORIGINAL:
-            url = f"api/tracks/{self.track_id}/mixture.wav" + (f"?set={beside}" if beside else "")
-        else:
-            url = f"api/tracks/{self.track_id}/stems/{chosen}/{quote(stem, safe='')}.wav"
+        original = chosen == ORIGINAL
         return {
             "name": f"{group}:{chosen}:{stem}",
             "group": group,
             "stem": stem,
-            "url": url,
+            "url": address(self.track_id, self._beside() if original else chosen, None if original else stem),
             "etag": self._reader(chosen, stem).etag,
         }
 

@@ -11,6 +11,7 @@ import numpy as np
 from sfwidgets.audio import Peaks, Reader
 from sfwidgets.errors import InvalidInputError, NotFoundError
 from sfwidgets.models import MIXTURE, CuePoint, Mix, StemSet
+from sfwidgets.widgets.served import address
 from sfwidgets.workbench import TrackLike, Workbench
 
 ORDER = ("vocals", "drums", "bass", "guitar", "piano", "other")
@@ -74,10 +75,18 @@ class OpenTrack:
         """
         readers = {name: self._reader(name) for name in [*self.stems, MIXTURE]}
         mixture = readers[MIXTURE]
+        beside = None if self.stem_set is None else self.stem_set.id
         return {
             "sampleRate": mixture.sample_rate,
             "frames": mixture.frames,
-            "lanes": [{"name": name, "etag": reader.etag, "url": self._url(name)} for name, reader in readers.items()],
+            "lanes": [
+                {
+                    "name": name,
+                    "etag": reader.etag,
+                    "url": address(self.track.id, beside, None if name == MIXTURE else name),
+                }
+                for name, reader in readers.items()
+            ],
         }
 
     def audio(self, lane: str, start: int, count: int) -> bytes:
@@ -152,11 +161,3 @@ class OpenTrack:
     def _check(self, lane: str) -> None:
         if lane not in (*self.stems, MIXTURE):
             raise InvalidInputError(f"There is no lane {str(lane)[:40]!r} in this player. Reload the page.")
-
-    def _url(self, lane: str) -> str:
-        """Return where the server has a lane, relative to its base address."""
-        if self.stem_set is None:
-            return f"api/tracks/{self.track.id}/mixture.wav"
-        if lane == MIXTURE:
-            return f"api/tracks/{self.track.id}/mixture.wav?set={self.stem_set.id}"
-        return f"api/tracks/{self.track.id}/stems/{self.stem_set.id}/{lane}.wav"

@@ -26,7 +26,7 @@ SECONDS = 6
 
 @pytest.fixture(scope="module")
 def track(shared_wb: Workbench, tmp_path_factory: pytest.TempPathFactory) -> Track:
-    from conftest import write_song  # the root's
+    from simple_song import write_song
 
     track = shared_wb.add(
         write_song(tmp_path_factory.mktemp("songs") / "player.wav", SECONDS, seed=41), artist="Someone"

@@ -1,6 +1,7 @@
 /** One engine for both sides and the mixture: which side sounds, which stem of it, and from where. */
 import { Engine } from "../engine/engine.js";
 import { chooseSource } from "../engine/sources.js";
+import { soundAlone } from "../lib/players.js";
 
 /**
  * @typedef {"A" | "B" | "mixture"} Side
@@ -39,13 +40,14 @@ export class Deck extends EventTarget {
   /** Play other lanes from now on, from the same place. @param {{ lanes: Lane[], sampleRate: number, frames: number }} given */
   async load({ lanes, sampleRate, frames }) {
     const mine = ++this.loading;
-    const source = await chooseSource({ lanes: lanes.map((lane) => ({ ...lane, url: lane.url && baseUrl() + lane.url })) }, this.channel);
+    const source = await chooseSource({ lanes }, this.channel);
     if (mine !== this.loading) return;
     const { time, playing } = this;
     this.engine?.close();
     this.lanes = lanes;
     const engine = new Engine({ lanes: lanes.map(({ name, group }) => ({ name, group })), sampleRate, frames, source });
     this.engine = engine;
+    soundAlone(engine);
     for (const event of ["time", "state", "ended"]) engine.addEventListener(event, () => this.dispatchEvent(new Event(event === "ended" ? "state" : event)));
     engine.addEventListener("fault", (event) => this.dispatchEvent(new CustomEvent("fault", { detail: /** @type {CustomEvent} */ (event).detail })));
     this.#apply();
@@ -106,10 +108,3 @@ export class Deck extends EventTarget {
 
 /** @param {Lane} lane @param {string} stem */
 const heard = (lane, stem) => stem === "" || lane.stem === stem || lane.stem === "mixture";
-
-/** Where the server behind the page is, ending in a slash: Voilà and JupyterLab say so. */
-function baseUrl() {
-  const config = document.getElementById("jupyter-config-data")?.textContent;
-  const said = document.body.dataset.baseUrl ?? (config && JSON.parse(config).baseUrl) ?? "/";
-  return said.endsWith("/") ? said : `${said}/`;
-}

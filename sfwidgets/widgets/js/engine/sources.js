@@ -67,9 +67,18 @@ export function channelSource(channel) {
  * @returns {Promise<Source>}
  */
 export async function chooseSource({ lanes }, channel) {
-  const served = await Promise.all(lanes.map(({ url, etag }) => (url && etag ? has(url, etag) : false)));
+  const base = serverBase();
+  const found = lanes.map(({ name, url, etag }) => ({ name, etag, url: url ? new URL(url, base).href : "" }));
+  const served = await Promise.all(found.map(({ url, etag }) => (url && etag ? has(url, etag) : false)));
   if (lanes.length === 0 || !served.every(Boolean)) return channelSource(channel);
-  return httpSource(Object.fromEntries(lanes.map(({ name, url }) => [name, String(url)])));
+  return httpSource(Object.fromEntries(found.map(({ name, url }) => [name, url])));
+}
+
+/** Where the server behind this page begins: JupyterLab says so; elsewhere it is the page's own folder. */
+function serverBase() {
+  const config = document.getElementById("jupyter-config-data")?.textContent;
+  const said = config && JSON.parse(config).baseUrl;
+  return new URL(said ? said.replace(/\/?$/, "/") : "./", location.href).href;
 }
 
 /** @param {string} url @param {string} etag */

@@ -4,8 +4,9 @@
  * @typedef {EventTarget & { time: number, duration: number, playing: boolean, seek(seconds: number): void }} Playing
  * It sends `time` (also after a seek) and `state` events.
  */
+/** @typedef {EventTarget & { playing: boolean, pause(): void }} Sounding */
 const KEY = Symbol.for("sfwidgets.players");
-/** @type {{ known: Map<string, Playing>, events: EventTarget }} */
+/** @type {{ known: Map<string, Playing>, events: EventTarget, sounding?: Sounding }} */
 const page = (/** @type {any} */ (globalThis)[KEY] ??= { known: new Map(), events: new EventTarget() });
 
 /** @param {string} id @param {Playing} playing */
@@ -25,4 +26,14 @@ export function whenPlayer(id, found) {
   page.events.addEventListener(id, take);
   take();
   return () => page.events.removeEventListener(id, take);
+}
+
+/** Have only one engine of the page sound: where this one begins to play, the one that played is paused.
+ * @param {Sounding} engine It sends `state` events. */
+export function soundAlone(engine) {
+  engine.addEventListener("state", () => {
+    if (!engine.playing || page.sounding === engine) return;
+    if (page.sounding?.playing) page.sounding.pause();
+    page.sounding = engine;
+  });
 }

@@ -3,7 +3,6 @@
  *
  * @typedef {object} TrackLane
  * @property {string} name @property {string} type @property {"stems" | "mixture"} group
- * @typedef {{ name: string, url: string, etag: string }} Served
  * @typedef {object} Track
  * @property {string} id @property {string} title @property {string} artist @property {string} [album]
  * @property {number} duration @property {number} sampleRate @property {number} frames
@@ -41,8 +40,7 @@ export function kernelBacking(model) {
   return {
     async source() {
       const { value } = await channel.ask("sound", {}, { patience: DECODING });
-      const lanes = value.lanes.map((/** @type {Served} */ lane) => ({ ...lane, url: baseUrl() + lane.url }));
-      return Object.assign(await chooseSource({ lanes }, channel), { sampleRate: value.sampleRate, frames: value.frames });
+      return Object.assign(await chooseSource(value, channel), { sampleRate: value.sampleRate, frames: value.frames });
     },
     async peaks(lane) {
       const { value, buffers } = await channel.ask("peaks", { lane }, { patience: PATIENCE });
@@ -72,11 +70,4 @@ export function kernelBacking(model) {
     },
     close: () => channel.close(),
   };
-}
-
-/** Where the server behind this page begins: JupyterLab and Voilà say so. */
-function baseUrl() {
-  const config = document.getElementById("jupyter-config-data")?.textContent;
-  const said = document.body.dataset.baseUrl ?? (config && JSON.parse(config).baseUrl) ?? "/";
-  return new URL(said.endsWith("/") ? said : `${said}/`, location.href).href;
 }

@@ -4,6 +4,7 @@
  * Events: `track`, `analysis`, `peaks`, `mix`, `cues`, `time`, `state` (playing, starting or preparing changed), `fault`.
  */
 import { Engine } from "../engine/engine.js";
+import { soundAlone } from "../lib/players.js";
 import { laneOf, plainMix } from "./mix.js";
 import { twoBars } from "./musical.js";
 import { pyramid } from "./pyramid.js";
@@ -152,6 +153,7 @@ export class Session extends EventTarget {
       downbeats: this.analysis?.downbeats,
     });
     this.engine = engine;
+    soundAlone(engine);
     engine.addEventListener("time", () => {
       this.shared.follow(this.time, this.playing);
       this.tell("time");
