@@ -1,6 +1,6 @@
 """The README's pictures, rendered by a real Chromium from a song that is synthesised, and by `wb.overview`.
 
-    python docs/screenshots.py [--out docs]
+python docs/screenshots.py [--out docs]
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ WIDTH = 1280
 
 
 def main() -> None:
+    """Write all of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=HERE)
     out = parser.parse_args().out
@@ -60,11 +61,13 @@ def photograph(browser: Browser, room: Showroom, out: Path) -> None:
             page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=theme)  # type: ignore[arg-type]
             open_track(page, server, room.track.title)
             pose(page)
-            if name == "dashboard":
-                keep(page.locator(".sf-player").screenshot(), out / "player.png")
-                page.mouse.move(0, 0)
             keep(page.screenshot(), out / f"{name}.png")
             page.close()
+        page = browser.new_page(viewport={"width": 1660, "height": 1150})
+        open_track(page, server, room.track.title)
+        pose(page)
+        keep(page.locator(".sf-player").screenshot(), out / "player.png")
+        page.close()
     page = browser.new_page(viewport={"width": 1200, "height": 1150})
     open_report(page, room.report)
     pose(page)
@@ -73,14 +76,14 @@ def photograph(browser: Browser, room: Showroom, out: Path) -> None:
 
 
 def pose(page: Page) -> None:
-    """Put the playhead in the song, loop two bars and mute a stem, as somebody who practises would."""
+    """Put the playhead into the song and loop the two bars there, as somebody who practises would."""
     page.get_by_role("slider", name="Playhead").focus()
     for _ in range(4):
         page.keyboard.press("ArrowRight")
-    page.keyboard.press("l")
-    page.get_by_role("button", name="Mute Vocals").click()
-    page.mouse.move(0, 0)
+    if page.get_by_role("button", name="Loop", exact=True).get_attribute("aria-pressed") == "false":
+        page.keyboard.press("l")
     page.evaluate("() => { document.activeElement.blur(); scrollTo(0, 0); }")
+    page.mouse.move(0, 0)
     page.wait_for_timeout(500)
 
 

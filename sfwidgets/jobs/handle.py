@@ -12,7 +12,7 @@ from typing import Any
 from sfwidgets.errors import JobCancelledError, JobFailedError
 from sfwidgets.jobs.events import POLL_SECONDS
 from sfwidgets.jobs.service import Jobs
-from sfwidgets.models import Event, Job, JobKind, JobStatus
+from sfwidgets.models import Event, Job, JobKind, JobStatus, Track
 
 
 class JobHandle:
@@ -59,6 +59,16 @@ class JobHandle:
     def result(self) -> dict[str, Any] | None:
         """What the job made, once it has completed."""
         return self.value.result
+
+    @property
+    def track(self) -> Track | None:
+        """The track that it works on; None where it works on none, or the track has gone."""
+        return self._jobs.track_of(self._job)
+
+    def following(self) -> JobHandle | None:
+        """Return the job that was asked for when this one had completed (`then`), once there is one."""
+        found = self._jobs.following(self.value)
+        return None if found is None else JobHandle(self._jobs, found, self._retry)
 
     def cancel(self) -> None:
         """Ask that the job be cancelled. It ends within one segment of audio, and leaves no files."""

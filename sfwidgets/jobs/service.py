@@ -10,11 +10,11 @@ import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from sfwidgets.errors import SoundForgeError
+from sfwidgets.errors import NotFoundError, SoundForgeError
 from sfwidgets.jobs.cluster import HEAVY, LIGHT, connect, machine_id
 from sfwidgets.jobs.events import TOPIC, EventHub, Watcher, pack
 from sfwidgets.library import JobTable, Shared, Unfinished
-from sfwidgets.models import Job, JobKind
+from sfwidgets.models import Job, JobKind, Track
 from sfwidgets.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class Jobs:
 
     def __init__(self, shared: Shared, settings: Settings) -> None:
         self.table = shared.jobs
+        self._shared = shared
         self._settings = settings
         self._hub = EventHub(shared.jobs, self._recover_quietly)
         self._client: Client | None = None
@@ -69,6 +70,22 @@ class Jobs:
             publish(self.client(), job)
             self._hub.tell(job)
         return job
+
+    def track_of(self, job: Job) -> Track | None:
+        """Return the track that a job works on; None where it works on none, or the track has gone."""
+        if job.track_id is None:
+            return None
+        try:
+            return self._shared.of(job.owner).tracks.get(job.track_id)
+        except NotFoundError:
+            return None
+
+    def following(self, job: Job) -> Job | None:
+        """Return the job that was asked for when this one had completed, once there is one."""
+        if job.status != "completed" or not job.then:
+            return None
+        newest = self.table.newest(job.owner, kind=job.then[0], track_id=job.track_id, limit=1)
+        return next((found for found in newest if not found.done or found.created_at >= job.created_at), None)
 
     def watch(self, job: Job, watcher: Watcher) -> Callable[[], None]:
         """Tell `watcher` of everything that happens to a job; returns what ends that. A job that has ended is told."""

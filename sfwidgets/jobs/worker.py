@@ -48,6 +48,7 @@ class Attempt:
         self._shared = shared
         self._claim_settings = claim.settings
         self._stage = ""
+        self._share = 0.0
         self._reported = (-1, "")
         self._next_report = 0.0
         self._next_check = 0.0
@@ -56,10 +57,10 @@ class Attempt:
         """Say what the work is at; also a moment to stop, as `progress` is."""
         self._stage = name
         self._next_report = 0.0
-        self.progress(0.0)
+        self.progress(self._share)
 
     def progress(self, share: float) -> None:
-        """Record the share done, 0 to 1, at most once a second and only when the percentage changes.
+        """Record the share done, 0 to 1, at most once a second and only when the percentage grows.
 
         Raises `JobCancelledError` where somebody wants the job cancelled, `LeaseLostError` where it is not ours any more.
         """
@@ -68,7 +69,8 @@ class Attempt:
             self._next_check = now + CANCEL_CHECK_SECONDS
             if self._shared.jobs.cancel_requested(self.job):
                 raise JobCancelledError("Cancelled.")
-        percent = (min(99, int(share * 100)), self._stage)
+        self._share = max(self._share, share)
+        percent = (min(99, int(self._share * 100)), self._stage)
         if now >= self._next_report and percent != self._reported:
             self._next_report = now + REPORT_SECONDS
             self._reported = percent

@@ -24,7 +24,7 @@ def rendition(
         return source
     name = store.rendition_name(owner, content_hash, sample_rate)
     if not store.path(name).exists():
-        with FileLock(store.temporary / f"{content_hash}.{sample_rate}.lock"):  # made by one, waited for by the others
+        with FileLock(store.root / "renditions.lock"):  # made by one, waited for by the others
             if not store.path(name).exists():
                 _make(store, source, name, sample_rate)
     return store.path(name)

@@ -127,6 +127,9 @@ class ImportPanel(View):
         incoming = self._incoming(upload)
         try:
             track = incoming.finish()
+        except BaseException:
+            incoming.abort()
+            raise
         finally:
             with self._lock:
                 self._uploads.pop(str(upload), None)

@@ -14,7 +14,6 @@ from traitlets import Dict, List, Unicode
 
 from sfwidgets.errors import NotFoundError, SoundForgeError
 from sfwidgets.jobs import JobHandle
-from sfwidgets.library.tracks import Tracks
 from sfwidgets.models import Event, Job, Track, utc_now
 from sfwidgets.widgets.base import View
 from sfwidgets.workbench import Workbench
@@ -147,8 +146,8 @@ class Following:
         """A sentence, where the job can't be watched."""
         self._changed = changed
         self._handles = [job]
-        self._jobs = [job._job]
-        self._track = _track_of(job)
+        self._jobs = [job.value]
+        self._track = job.track
         self._unwatch: Callable[[], None] | None = None
         self._over = False
         self._lock = threading.RLock()
@@ -224,21 +223,18 @@ class Following:
                 unwatch, self._unwatch = self._unwatch, None
                 if unwatch is not None:
                     unwatch()
-                followed = self._take_up_next(job)
+                followed = self._take_up_next()
             self._changed(self)
         if followed and not self._over:
             self.start()
 
-    def _take_up_next(self, job: Job) -> bool:
-        if job.status != "completed" or not job.then:
+    def _take_up_next(self) -> bool:
+        handle = self._handles[-1].following()
+        if handle is None:
             return False
-        handle = self._handles[-1]
-        for found in handle._jobs.table.newest(job.owner, kind=job.then[0], track_id=job.track_id, limit=1):
-            if not found.done or found.created_at >= job.created_at:
-                self._handles.append(JobHandle(handle._jobs, found, handle._retry))
-                self._jobs.append(found)
-                return True
-        return False
+        self._handles.append(handle)
+        self._jobs.append(handle.value)
+        return True
 
 
 def row(job: Job, track: Track | None, *, now: datetime | None = None) -> dict[str, Any]:
@@ -293,13 +289,3 @@ def _tracks(wb: Workbench, ids: set[str]) -> dict[str, Track]:
         except NotFoundError:
             continue
     return found
-
-
-def _track_of(handle: JobHandle) -> Track | None:
-    job = handle._job
-    if job.track_id is None:
-        return None
-    try:
-        return Tracks(handle._jobs.table._database, job.owner).get(job.track_id)
-    except NotFoundError:
-        return None

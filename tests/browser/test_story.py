@@ -73,6 +73,15 @@ def test_a_song_goes_in_and_what_was_heard_comes_out(page: Page, library: Path, 
         page.keyboard.press("l")
         assert serious(page) == []
 
+        page.get_by_role("tab", name="Compare").click()
+        compared = page.locator(".sf-compare")
+        playing = page.locator(".sf-player")
+        playing.get_by_role("button", name="Play", exact=True).click()
+        compared.get_by_role("button", name="Play", exact=True).click()
+        expect(compared.get_by_role("button", name="Pause", exact=True)).to_be_visible()
+        expect(playing.get_by_role("button", name="Play", exact=True)).to_be_visible()
+        compared.get_by_role("button", name="Pause", exact=True).click()
+
         page.get_by_role("button", name="Export", exact=True).click()
         dialog = page.get_by_role("dialog", name="Export")
         dialog.get_by_label("Part").select_option("loop")

@@ -12,13 +12,13 @@ const QUIET = 20;
  * @param {(running: boolean) => void} [changed] Called whenever work starts or ends.
  */
 export function jobLine(model, channel, changed = () => {}) {
-  const words = h("span", { class: "sf-job-words", role: "status" });
+  const words = h("span", { class: "sf-run-words", role: "status" });
   const bar = h("progress", { max: 100, value: 0, "aria-label": "How far it is" });
   const cancel = h("button", { type: "button", onclick: () => ask("cancel") }, "Cancel");
   const retry = h("button", { type: "button", class: "sf-primary", onclick: () => ask("retry") }, "Try again");
   const dismiss = h("button", { type: "button", onclick: () => ask("dismiss") }, "Dismiss");
   const fault = h("p", { class: "sf-fault", role: "alert", hidden: true });
-  const element = h("div", { class: "sf-job", hidden: true }, h("div", { class: "sf-row" }, words, bar, cancel, retry, dismiss), fault);
+  const element = h("div", { class: "sf-run", hidden: true }, h("div", { class: "sf-row" }, words, bar, cancel, retry, dismiss), fault);
   let timer = 0;
 
   /** @param {string} name */
