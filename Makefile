@@ -9,10 +9,10 @@ DEMO := demo
 AUDIO ?=
 MODEL ?= embedded
 
-.PHONY: help setup browser demo test soak bench lint lab dashboard serve lock clean
+.PHONY: help setup browser demo test soak bench screenshots lint lab dashboard serve lock clean
 
 help: ## Say what there is
-	@grep -E '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 13
 
 setup: $(STAMP) $(BUNDLES) ## Make .venv, install what the lock file pins, build the widgets' JavaScript
 
@@ -43,9 +43,13 @@ test: setup browser ## Run the tests
 soak: setup browser ## Run the tests with the full counts
 	$(BIN)/python -m pytest -q -m "soak or not soak" --timeout 3600
 
-bench: setup ## Measure speed and memory against python -m demucs and librosa
+bench: setup browser ## Measure speed and memory: separation, analysis, widgets
 	$(BIN)/python bench/separation.py
 	$(BIN)/python bench/analysis.py
+	$(BIN)/python bench/widgets.py
+
+screenshots: setup browser ## Render the pictures of the README
+	$(BIN)/python docs/screenshots.py
 
 lint: setup ## Check style and types
 	$(BIN)/ruff check .

@@ -43,11 +43,7 @@ def main() -> None:
 
 def draw(room: Showroom, out: Path) -> None:
     """Write what matplotlib draws."""
-    from sfwidgets.analysis import plot
-
-    peaks = room.wb.peaks(room.track)
     keep(room.wb.overview(room.track)._repr_png_(), out / "overview.png", WIDTH)
-    keep(plot.stems(peaks, title=room.track.title)._repr_png_(), out / "stems.png", WIDTH)
 
 
 def photograph(browser: Browser, room: Showroom, out: Path) -> None:
@@ -78,7 +74,7 @@ def photograph(browser: Browser, room: Showroom, out: Path) -> None:
 def pose(page: Page) -> None:
     """Put the playhead into the song and loop the two bars there, as somebody who practises would."""
     page.get_by_role("slider", name="Playhead").focus()
-    for _ in range(4):
+    for _ in range(6):
         page.keyboard.press("ArrowRight")
     if page.get_by_role("button", name="Loop", exact=True).get_attribute("aria-pressed") == "false":
         page.keyboard.press("l")

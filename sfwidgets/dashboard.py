@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
 import os
@@ -52,6 +53,9 @@ POLICY = (
 class Kernels(AsyncMappingKernelManager):
     """The kernels of the dashboard's visitors."""
 
+    _pools: dict[str, list[asyncio.Task[dict[str, Any]]]]
+    """Voilà's, which makes its kernel manager out of this class: what is preheated, by notebook."""
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)  # type: ignore[no-untyped-call]
         self._handed_over: set[str] = set()
@@ -66,6 +70,17 @@ class Kernels(AsyncMappingKernelManager):
         else:
             self._handed_over.add(kernel_id)
             self._kernels[kernel_id].last_activity = utcnow()
+
+    def drop_dead(self, notebook: str) -> None:
+        """Take preheated kernels that have died meanwhile out of the pool."""
+        pool = self._pools.get(notebook, [])
+        pool[:] = [item for item in pool if not item.done() or self._lives(item)]
+
+    def _lives(self, item: asyncio.Task[dict[str, Any]]) -> bool:
+        if item.cancelled() or item.exception() is not None or item.result()["kernel_id"] not in self:
+            return False
+        process = getattr(self.get_kernel(item.result()["kernel_id"]).provisioner, "process", None)
+        return process is not None and process.poll() is None
 
 
 class Page(TornadoVoilaHandler):  # type: ignore[misc]
@@ -93,6 +108,7 @@ class Page(TornadoVoilaHandler):  # type: ignore[misc]
 
     def should_use_rendered_notebook(self, *_asked: Any) -> bool:
         """Return whether a preheated kernel can be used; what the address asks for makes no difference."""
+        self.kernel_manager.drop_dead(self.notebook_path)
         return bool(self.kernel_manager.get_pool_size(self.notebook_path))
 
     def write_error(self, status_code: int, **_kwargs: Any) -> None:

@@ -66,7 +66,7 @@ class JobHandle:
         return self._jobs.track_of(self._job)
 
     def following(self) -> JobHandle | None:
-        """Return the job that was asked for when this one had completed (`then`), once there is one."""
+        """Return the job that was asked for when this one had ended (`then`), once there is one."""
         found = self._jobs.following(self.value)
         return None if found is None else JobHandle(self._jobs, found, self._retry)
 

@@ -19,10 +19,10 @@ from typing import Any
 from sqlalchemy import Connection
 
 from sfwidgets.audio import NO_ROOM
-from sfwidgets.errors import DiskFullError, JobCancelledError, SoundForgeError
+from sfwidgets.errors import DiskFullError, JobCancelledError, ModelUnavailableError, SoundForgeError
 from sfwidgets.jobs.service import holder_is_dead, holder_name, publish, send
 from sfwidgets.library import Claim, LeaseLostError, Library, Shared, workspace_name
-from sfwidgets.models import Job
+from sfwidgets.models import Job, JobKind
 from sfwidgets.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -96,12 +96,22 @@ class Attempt:
         with self._shared.database.write() as connection:
             done = self._shared.jobs.complete(connection, self.job, output_path=output_path, result=result or {})
             record(connection)
-            following = [
-                self._shared.jobs.insert(connection, done.owner, kind, done.track_id, {}, settings=self._claim_settings)
-                for kind in done.then
-            ]
+            following = [self._insert(connection, kind) for kind in done.then]
         _tell(done)
-        for job, created in following:
+        self._begin(following)
+
+    def go_on_without(self) -> None:
+        """Ask for what was to follow a separation that had no model: an analysis needs none."""
+        with self._shared.database.write() as connection:
+            following = [self._insert(connection, kind) for kind in self.job.then if kind == "analysis"]
+        self._begin(following)
+
+    def _insert(self, connection: Connection, kind: JobKind) -> tuple[Job, bool]:
+        job = self.job
+        return self._shared.jobs.insert(connection, job.owner, kind, job.track_id, {}, settings=self._claim_settings)
+
+    def _begin(self, asked: list[tuple[Job, bool]]) -> None:
+        for job, created in asked:
             if created:
                 _tell(job)
                 _send(self._shared, job)
@@ -126,6 +136,8 @@ def run_job(job_id: str, task: str) -> None:
         except Exception as error:
             sentence, code = _explain(error, job_id)
             _end(lambda: shared.jobs.fail(claim.job, sentence, code))
+            if isinstance(error, ModelUnavailableError):
+                attempt.go_on_without()
 
 
 def _work(attempt: Attempt) -> None:

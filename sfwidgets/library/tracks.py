@@ -115,7 +115,7 @@ class Tracks:
             return self._get(connection, track_id)
 
     def page(self, *, search: str = "", sort: str = "-created", limit: int = 50, offset: int = 0) -> Page:
-        """Return a page of tracks whose title, artist, album or id contains `search`, whatever its case.
+        """Return a page of tracks whose title, artist or album contains `search`, whatever its case, or whose id it is.
 
         `sort` is one of created, title, artist, duration; a leading `-` turns it round.
         """
@@ -129,10 +129,8 @@ class Tracks:
             pattern = "%" + search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
             where.append(
                 or_(
-                    *(
-                        c.ilike(pattern, escape="\\")
-                        for c in (tracks.c.title, tracks.c.artist, tracks.c.album, tracks.c.id)
-                    )
+                    tracks.c.id == search,
+                    *(c.ilike(pattern, escape="\\") for c in (tracks.c.title, tracks.c.artist, tracks.c.album)),
                 )
             )
         order = column.desc() if sort.startswith("-") else column.asc()

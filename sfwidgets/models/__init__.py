@@ -23,7 +23,16 @@ from sfwidgets.models.analysis import (
 from sfwidgets.models.base import Moment, Value, check_id, one_line, utc_now
 from sfwidgets.models.jobs import TERMINAL, Event, Job, JobKind, JobStatus
 from sfwidgets.models.mixes import MIXTURE, Lane, Loop, Mix
-from sfwidgets.models.stems import ModelInfo, Scores, SeparationOptions, Stem, StemFormat, StemSet, check_format
+from sfwidgets.models.stems import (
+    ModelInfo,
+    Scores,
+    SeparationOptions,
+    Stem,
+    StemFormat,
+    StemSet,
+    check_format,
+    stem_rank,
+)
 from sfwidgets.models.tracks import AudioInfo, Track, Usage
 
 __all__ = [
@@ -64,6 +73,7 @@ __all__ = [
     "check_format",
     "check_id",
     "one_line",
+    "stem_rank",
     "open_key",
     "utc_now",
 ]

@@ -23,6 +23,15 @@ def check_format(value: str) -> StemFormat:
     return cast("StemFormat", value)
 
 
+STEM_ORDER = ("vocals", "drums", "bass", "guitar", "piano", "other")
+"""The order in which stems are shown everywhere."""
+
+
+def stem_rank(name: str) -> int:
+    """Return where a stem of that name or type is shown; what is not in `STEM_ORDER` comes last."""
+    return STEM_ORDER.index(name) if name in STEM_ORDER else len(STEM_ORDER)
+
+
 class Stem(Value):
     """One separated source of a track, as a file in the library."""
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from sfwidgets.models import MIXTURE, Analysis, Scores, StemSet, Track
+from sfwidgets.models import MIXTURE, Analysis, Scores, Stem, StemSet, Track, stem_rank
 from sfwidgets.models.base import utc_now
 from sfwidgets.report import facts, sound
 from sfwidgets.report.template import TEMPLATES, bundle, inline, write_page
@@ -74,8 +74,12 @@ def write_report(
     )
 
 
+def _in_order(stems: StemSet) -> list[Stem]:
+    return sorted(stems.stems, key=lambda stem: stem_rank(stem.type))
+
+
 def _names(stems: StemSet) -> list[str]:
-    return [Path(stem.name).stem for stem in stems.stems]
+    return [Path(stem.name).stem for stem in _in_order(stems)]
 
 
 def _lanes(wb: Workbench, track: Track, stems: StemSet) -> dict[str, Iterator[str]]:
@@ -86,7 +90,7 @@ def _lanes(wb: Workbench, track: Track, stems: StemSet) -> dict[str, Iterator[st
 def _data(wb: Workbench, track: Track, stems: StemSet, analysis: Analysis) -> dict[str, Any]:
     """Return what the player is made from beside the sound: what a widget would be told by its kernel."""
     mixture = wb.reader(track, MIXTURE, stems)
-    lanes = [{"name": Path(stem.name).stem, "type": stem.type, "group": "stems"} for stem in stems.stems]
+    lanes = [{"name": Path(stem.name).stem, "type": stem.type, "group": "stems"} for stem in _in_order(stems)]
     marks = ("tempo", "timeSignature", "key", "beats", "downbeats", "sections", "cuePoints", "chords")
     return {
         "track": {

@@ -128,8 +128,8 @@ def fetch(name: str, settings: Settings, progress: Report) -> Bag:
         )
     if settings.offline:
         raise ModelUnavailableError(
-            f"The weights of {name} are not on this machine, and SOUNDFORGE_OFFLINE forbids fetching them; "
-            f"{_how_to_get(name)}."
+            f"The weights of {name} are not on this machine, and SOUNDFORGE_OFFLINE forbids fetching them. Choose the "
+            f"model embedded, a preview that needs none; or {_how_to_get(name)}."
         )
     reasons = []
     for host, fetch_from in (("the model hub", _fetch_from_hub), ("the older host", _fetch_from_old_host)):
@@ -143,8 +143,8 @@ def fetch(name: str, settings: Settings, progress: Report) -> Bag:
                 progress(1.0)
                 return bag
     raise ModelUnavailableError(
-        f"The weights of {name} could not be fetched ({'; '.join(reasons)}); connect to the internet, or "
-        f"{_how_to_get(name)}."
+        f"The weights of {name} could not be fetched. Connect to the internet and try again, or choose the model "
+        f"embedded, a preview that needs none; or {_how_to_get(name)}. ({'; '.join(reasons)})"
     )
 
 

@@ -14,7 +14,7 @@ from traitlets import Int, Unicode
 
 from sfwidgets.errors import InvalidInputError, NotFoundError, SoundForgeError
 from sfwidgets.jobs import JobHandle
-from sfwidgets.models import Analysis, Corrections, Job, Track
+from sfwidgets.models import Analysis, Corrections, Job, Track, stem_rank
 from sfwidgets.widgets import facts
 from sfwidgets.widgets.following import FollowingView
 from sfwidgets.widgets.handover import Handover
@@ -178,7 +178,7 @@ def _shown(found: Analysis) -> dict[str, Any]:
                 "active": [[span.start, span.end] for span in stem.active],
                 "notes": [[note.start, note.end, note.pitch, note.name, note.cents] for note in stem.notes],
             }
-            for name, stem in found.stems.items()
+            for name, stem in sorted(found.stems.items(), key=lambda item: stem_rank(item[0]))
         },
     }
 

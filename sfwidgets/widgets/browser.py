@@ -10,9 +10,9 @@ from collections.abc import Callable
 from html import escape
 from typing import Any
 
-from traitlets import Int, Unicode
+from traitlets import Bool, Int, Unicode
 
-from sfwidgets.errors import InvalidInputError, SoundForgeError
+from sfwidgets.errors import InvalidInputError, NotFoundError, SoundForgeError
 from sfwidgets.models import Track
 from sfwidgets.widgets.base import View
 from sfwidgets.widgets.jobs import WHAT
@@ -44,6 +44,8 @@ class LibraryBrowser(View):
     """The id of the track that is chosen; "" for none."""
     version = Int(0).tag(sync=True)
     """Raised by `refresh`."""
+    can_open = Bool(False).tag(sync=True)
+    """Whether somebody listens for a track that a person wants to open."""
 
     def __init__(self, wb: Workbench) -> None:
         self._wb = wb
@@ -51,15 +53,21 @@ class LibraryBrowser(View):
         self._lock = threading.Lock()
         self._open_callbacks: list[Callable[[str], object]] = []
         self._remove_callbacks: list[Callable[[str], object]] = []
+        self._restore_callbacks: list[Callable[[str], object]] = []
         super().__init__()
 
     def on_open(self, callback: Callable[[str], object]) -> None:
         """Call `callback` with the id of a track that a person opens; on a thread of the widgets'."""
         self._open_callbacks.append(callback)
+        self.can_open = True
 
     def on_remove(self, callback: Callable[[str], object]) -> None:
         """Call `callback` with the id of a track that a person deletes; on a thread of the widgets'."""
         self._remove_callbacks.append(callback)
+
+    def on_restore(self, callback: Callable[[str], object]) -> None:
+        """Call `callback` with the id of a deleted track that a person has back; on a thread of the widgets'."""
+        self._restore_callbacks.append(callback)
 
     def refresh(self) -> None:
         """Have the page ask for its tracks anew."""
@@ -74,6 +82,7 @@ class LibraryBrowser(View):
         if not isinstance(search, str) or not isinstance(sort, str) or not _whole(offset) or not _whole(limit):
             raise InvalidInputError("This search can't be read. Reload the page.")
         page = self._wb.tracks(search[:200], sort=sort, offset=offset, limit=max(1, min(limit, AT_ONCE)))
+        self._unselect_gone()
         return {"total": page.total, "rows": [_row(track) for track in page]}
 
     def answer_pulse(self) -> dict[str, Any]:
@@ -144,7 +153,9 @@ class LibraryBrowser(View):
     def answer_restore(self, tracks: list[str]) -> None:
         """Have hidden tracks back."""
         for track_id in _ids(tracks):
-            self._wb.restore(track_id)
+            found = self._wb.restore(track_id)
+            for callback in self._restore_callbacks:
+                callback(found.id)
 
     def still(self) -> str:
         """Return the first few tracks as a table."""
@@ -160,6 +171,16 @@ class LibraryBrowser(View):
             f"<table><tr><th>Title</th><th>Artist</th><th>Length</th><th></th></tr>{lines}</table>"
             f"<p>{len(page)} of {page.total} tracks</p>"
         )
+
+    def _unselect_gone(self) -> None:
+        """Choose nothing where the chosen track is in the library no more, whoever deleted it."""
+        chosen = self.selected
+        try:
+            if chosen:
+                self._wb.track(chosen)
+        except NotFoundError:
+            if self.selected == chosen:
+                self.selected = ""
 
     def _read_facts(self, track_id: str) -> dict[str, Any]:
         try:

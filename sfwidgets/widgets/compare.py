@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
@@ -16,7 +17,7 @@ from traitlets import Int, Unicode
 from sfwidgets.errors import InvalidInputError, NotFoundError
 from sfwidgets.models import Job, Scores, StemSet
 from sfwidgets.widgets.following import FollowingView
-from sfwidgets.widgets.served import address
+from sfwidgets.widgets.served import address, of_stems
 from sfwidgets.workbench import TrackLike, Workbench
 
 if TYPE_CHECKING:
@@ -215,7 +216,8 @@ class CompareView(FollowingView):
                 return reader
         if chosen == ORIGINAL and stem != _MIXTURE:
             raise NotFoundError("The original is not in stems. Choose others.", code="no_stems")
-        made = self._wb.reader(self.track_id, stem, self._set(beside))
+        with nullcontext() if chosen == ORIGINAL else of_stems():
+            made = self._wb.reader(self.track_id, stem, self._set(beside))
         with self._lock:
             self._readers[key] = made
             while len(self._readers) > _READERS:

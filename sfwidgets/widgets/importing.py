@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import secrets
 import threading
@@ -33,6 +34,8 @@ LARGEST_CHUNK = 4 << 20
 AHEAD = 16 << 20
 """Chunks that overtook others are kept up to this many bytes beyond what has been written."""
 KEPT_ITEMS = 100
+HELD_SECONDS = 5.0
+"""What shall be made of a file is asked for this much later, at most, so that files added before it come first."""
 
 NO_LINKS = (
     "Spotify links are not supported yet: this version takes audio files only. Drop the song as a file, or choose one."
@@ -57,9 +60,17 @@ class ImportPanel(View):
         self._wb = wb
         self._uploads: dict[str, _Incoming] = {}
         self._items: dict[str, _Item] = {}
+        self._numbers = itertools.count()
         self._lock = threading.RLock()
-        self._callbacks: dict[str, list[Callable[..., object]]] = {"done": [], "jobs": [], "open": []}
+        self._moved = threading.Condition(self._lock)
+        self._unasked: list[_Item] = []
+        self._asker: threading.Thread | None = None
+        self._callbacks: dict[str, list[Callable[..., object]]] = {"added": [], "done": [], "jobs": [], "open": []}
         super().__init__()
+
+    def on_added(self, callback: Callable[[str], object]) -> None:
+        """Call `callback` with the id of every track that is added to the library here; on a thread of its own."""
+        self._callbacks["added"].append(callback)
 
     def on_done(self, callback: Callable[[str], object]) -> None:
         """Call `callback` with a track's id once all that was asked for it has been made; on a thread of its own."""
@@ -91,6 +102,7 @@ class ImportPanel(View):
 
     def answer_begin(self, name: str, size: int, settings: dict[str, Any]) -> dict[str, str]:
         """Begin an upload; refuses settings that could not be met before anything is sent."""
+        number = next(self._numbers)
         asked = _asked(settings)
         self._check(asked)
         shown = one_line(PurePath(str(name).replace("\\", "/")).name)[:200]
@@ -103,7 +115,7 @@ class ImportPanel(View):
             if len(self._uploads) >= OPEN_UPLOADS:
                 raise ConflictError("Many files are being uploaded already. Try again when one of them is done.")
             key = secrets.token_hex(8)
-            self._uploads[key] = _Incoming(self._wb.upload(shown, size), shown, size, asked)
+            self._uploads[key] = _Incoming(self._wb.upload(shown, size), shown, size, asked, number)
         return {"upload": key}
 
     def answer_chunk(self, upload: str, offset: int, buffers: list[memoryview] | None = None) -> dict[str, int]:
@@ -117,8 +129,9 @@ class ImportPanel(View):
 
     def answer_abort(self, upload: str) -> None:
         """End an upload and forget what came of it."""
-        with self._lock:
+        with self._moved:
             incoming = self._uploads.pop(str(upload), None)
+            self._moved.notify_all()
         if incoming is not None:
             incoming.abort()
 
@@ -127,23 +140,25 @@ class ImportPanel(View):
         incoming = self._incoming(upload)
         try:
             track = incoming.finish()
+            return self._begin_item(_Item(str(upload), incoming.name, track, incoming.asked, incoming.number))
         except BaseException:
             incoming.abort()
             raise
         finally:
-            with self._lock:
+            with self._moved:
                 self._uploads.pop(str(upload), None)
-        return self._begin_item(str(upload), incoming.name, track, incoming.asked)
+                self._moved.notify_all()
 
     def answer_link(self, link: str, settings: dict[str, Any]) -> dict[str, Any]:
         """Add the song behind a link; says what is missing where this version can't."""
         fetch = getattr(self._wb, "fetch", None)
         if fetch is None:
             raise UnavailableError(NO_LINKS, code="no_sources")
+        number = next(self._numbers)
         asked = _asked(settings)
         self._check(asked)
         shown = one_line(str(link))[:500]
-        return self._begin_item(secrets.token_hex(8), shown, fetch(shown), asked)
+        return self._begin_item(_Item(secrets.token_hex(8), shown, fetch(shown), asked, number))
 
     def answer_state(self) -> list[dict[str, Any]]:
         """Return what has been uploaded, the jobs as the table has them now."""
@@ -183,22 +198,49 @@ class ImportPanel(View):
             found.following.stop()
         self._show()
 
-    def _begin_item(self, key: str, name: str, track: Track, asked: _Asked) -> dict[str, Any]:
-        item = _Item(key, name, track, asked)
+    def answer_forget_done(self) -> None:
+        """Take all items off the list that are done; those that failed stay."""
         with self._lock:
-            self._items[key] = item
+            self._items = {key: item for key, item in self._items.items() if item.state != "done"}
+        self._show()
+
+    def _begin_item(self, item: _Item) -> dict[str, Any]:
+        with self._lock:
+            self._items[item.key] = item
+            self._items = dict(sorted(self._items.items(), key=lambda pair: pair[1].number))
             for old in [k for k, other in self._items.items() if other.state != "running"][:-KEPT_ITEMS]:
                 del self._items[old]
+        self._tell("added", item.track.id)
         self._ask_soon(item)
         return item.wire()
 
     def _ask_soon(self, item: _Item) -> None:
         """Ask for the work in the background: the library's workers may have to be started first."""
-        if item.asking:
-            return
-        item.asking, item.error = True, None
+        with self._moved:
+            if item.asking:
+                return
+            item.asking, item.error, item.since = True, None, time.monotonic()
+            self._unasked.append(item)
+            self._moved.notify_all()
+            if self._asker is None:
+                self._asker = threading.Thread(target=self._ask_in_order, name="sfwidgets-import", daemon=True)
+                self._asker.start()
         self._show()
-        threading.Thread(target=self._ask_for, args=(item,), name="sfwidgets-import", daemon=True).start()
+
+    def _ask_in_order(self) -> None:
+        """Ask for one item's work after the other's, in the order in which a person added them."""
+        while True:
+            with self._moved:
+                if not self._unasked:
+                    self._asker = None
+                    return
+                item = min(self._unasked, key=lambda one: one.number)
+                left = item.since + HELD_SECONDS - time.monotonic()
+                if left > 0 and any(upload.number < item.number for upload in self._uploads.values()):
+                    self._moved.wait(left)
+                    continue
+                self._unasked.remove(item)
+            self._ask_for(item)
 
     def _ask_for(self, item: _Item) -> None:
         try:
@@ -316,6 +358,10 @@ class _Item:
     name: str
     track: Track
     asked: _Asked
+    number: int
+    """Files that were added later have a higher one."""
+    since: float = 0.0
+    """When its work was wanted, on the monotonic clock."""
     following: Following | None = None
     asking: bool = False
     error: str | None = None
@@ -355,6 +401,7 @@ class _Incoming:
     name: str
     size: int
     asked: _Asked
+    number: int
     received: int = 0
     touched: float = field(default_factory=time.monotonic)
     early: dict[int, bytes] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from datetime import datetime
 from html import escape
 from typing import Any
 
-from traitlets import Dict, List, Unicode
+from traitlets import Dict, Int, List, Unicode
 
 from sfwidgets.errors import NotFoundError, SoundForgeError
 from sfwidgets.jobs import JobHandle
@@ -93,17 +93,23 @@ class JobProgress(View):
 class JobQueue(View):
     """The jobs of a library that run, wait or ended lately, whoever asked for them.
 
-    The page asks for them every two seconds while it is looked at; nothing runs here in between.
+    The page asks for them at its start, and every two seconds while it is looked at; nothing runs here in between.
     """
 
     BUNDLE = "jobs"
 
     view = Unicode("queue").tag(sync=True)
+    version = Int(0).tag(sync=True)
+    """Raised by `refresh`."""
 
     def __init__(self, wb: Workbench) -> None:
         self._wb = wb
         self._cleared = 0.0
         super().__init__()
+
+    def refresh(self) -> None:
+        """Have the page ask for the jobs now, even where nobody looks at them."""
+        self.version += 1
 
     def answer_jobs(self) -> list[dict[str, Any]]:
         """Return the newest jobs, each as `row` tells it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -10,12 +11,10 @@ import numpy as np
 
 from sfwidgets.audio import Peaks, Reader
 from sfwidgets.errors import InvalidInputError, NotFoundError
-from sfwidgets.models import MIXTURE, CuePoint, Mix, StemSet
-from sfwidgets.widgets.served import address
+from sfwidgets.models import MIXTURE, CuePoint, Mix, StemSet, stem_rank
+from sfwidgets.widgets.served import address, of_stems
 from sfwidgets.workbench import TrackLike, Workbench
 
-ORDER = ("vocals", "drums", "bass", "guitar", "piano", "other")
-"""Of the lanes, from the top."""
 MOST_FRAMES = 1 << 20
 """Of one answer: a page asks for about a second at a time."""
 
@@ -32,7 +31,7 @@ class OpenTrack:
             raise NotFoundError("Track file not found. Download the track first.", code="audio_missing")
         self.stem_set = stem_set or next(iter(wb.stem_sets(self.track)), None)
         found = [] if self.stem_set is None else [(Path(stem.name).stem, stem.type) for stem in self.stem_set.stems]
-        self.types = dict(sorted(found, key=lambda stem: ORDER.index(stem[1]) if stem[1] in ORDER else len(ORDER)))
+        self.types = dict(sorted(found, key=lambda stem: stem_rank(stem[1])))
         """The stems' types by name, the voice first."""
         self.stems = list(self.types)
         self._wb = wb
@@ -94,13 +93,15 @@ class OpenTrack:
         for number, most in ((start, 1 << 40), (count, MOST_FRAMES)):
             if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= most:
                 raise InvalidInputError(f"Audio is asked for by frames, at most {MOST_FRAMES} at a time.")
-        return self._reader(lane).read(start, count).astype("<i2").tobytes()
+        with nullcontext() if lane == MIXTURE else of_stems():
+            return self._reader(lane).read(start, count).astype("<i2").tobytes()
 
     def outline(self, lane: str) -> tuple[dict[str, int] | None, list[bytes]]:
-        """Return a lane's peaks as pairs of 8 bits, or None where there are none."""
+        """Return a lane's peaks as pairs of 8 bits, or None where there are none; raises `NotFoundError` with the audio."""
         self._check(lane)
         found = self.peaks().get(lane)
         if found is None:
+            self._reader(lane)
             return None, []
         pairs = np.rint(np.stack((found.minima, found.maxima), axis=1) * 127).clip(-127, 127).astype(np.int8)
         return {"sampleRate": found.sample_rate, "samplesPerPixel": found.samples_per_pixel}, [pairs.tobytes()]
@@ -151,7 +152,8 @@ class OpenTrack:
         with self._lock:
             found = self._readers.get(lane)
         if found is None:
-            made = self._wb.reader(self.track, lane, self.stem_set)
+            with nullcontext() if lane == MIXTURE else of_stems():
+                made = self._wb.reader(self.track, lane, self.stem_set)
             with self._lock:
                 found = self._readers.setdefault(lane, made)
             if found is not made:

@@ -1,9 +1,12 @@
-"""Where the server behind a page has a lane's audio, if it has our extension and serves the same library."""
+"""Where a page finds the audio of a lane, and what it is told where that is gone."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import quote
 
+from sfwidgets.errors import NotFoundError
 from sfwidgets.widgets.base import in_dashboard
 
 
@@ -17,3 +20,14 @@ def address(track_id: str, set_id: str | None, stem: str | None) -> str:
     if stem is None or set_id is None:
         return f"api/tracks/{track_id}/mixture.wav" + (f"?set={set_id}" if set_id else "")
     return f"api/tracks/{track_id}/stems/{set_id}/{quote(stem, safe='')}.wav"
+
+
+@contextmanager
+def of_stems() -> Iterator[None]:
+    """Where a stem's file is gone from the disk, say so, and what to do."""
+    try:
+        yield
+    except NotFoundError as error:
+        if error.code != "audio_missing":
+            raise
+        raise NotFoundError("The stems' files are gone. Separate the track again.", code=error.code) from error

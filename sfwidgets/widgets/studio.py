@@ -45,15 +45,17 @@ class Studio(View):
         self._importing = ImportPanel(wb)
         self._browser = LibraryBrowser(wb)
         self._unwatch: dict[str, Any] = {}
+        self._closed_by_deleting = ""
         super().__init__(
             library=wb.settings.library.name,
             parts={"importing": self._importing, "library": self._browser, "jobs": JobQueue(wb)},
         )
-        self._importing.on_jobs(self.follow)
+        self._importing.on_added(self._added)
+        self._importing.on_jobs(self._asked)
         self._importing.on_open(self.load)
-        self._importing.on_done(self._arrived)
         self._browser.on_open(self.load)
         self._browser.on_remove(self._removed)
+        self._browser.on_restore(self._restored)
         if track is not None:
             self.load(track)
 
@@ -111,6 +113,14 @@ class Studio(View):
             made = CompareView(self._wb, track_id)
         self.parts = {**self.parts, view: made}
 
+    def answer_load(self, track: str) -> bool:
+        """Open the track that the page showed before it was loaded anew; False where it has gone."""
+        try:
+            self.load(str(track))
+        except SoundForgeError:
+            return False
+        return True
+
     def answer_models(self) -> list[dict[str, Any]]:
         """Return the models that the track can be separated with."""
         return [model.to_json() for model in self._wb.models()]
@@ -147,21 +157,33 @@ class Studio(View):
         if self.track is not None and track_id == self.track["id"]:
             with contextlib.suppress(SoundForgeError):  # deleted meanwhile: the browser says so
                 found = self._wb.track(self._open_id())
-                if found.has_stems != self.track["hasStems"] or found.has_analysis != self.track["hasAnalysis"]:
-                    self.parts["player"].load(found)
+                self.parts["player"].load(found)
+                self.parts["player"].refresh()
                 if "analysis" in self.parts:
                     self.parts["analysis"].load(found)
                 self._show(found)
 
-    def _arrived(self, track_id: str) -> None:
+    def _added(self, track_id: str) -> None:
         """Open what was just brought in, unless somebody is busy with another track."""
         self._browser.refresh()
         if self.track is None:
             self.load(track_id)
 
+    def _asked(self, handle: JobHandle) -> None:
+        """Show a job that was asked for elsewhere on the page, where its track is the open one."""
+        if self.track is not None and handle.value.track_id == self.track["id"] and not handle.value.done:
+            self._watch_here(handle)
+        else:
+            self.follow(handle)
+
     def _removed(self, track_id: str) -> None:
         if self.track is not None and self.track["id"] == track_id:
             self._forget()
+            self._closed_by_deleting = track_id
+
+    def _restored(self, track_id: str) -> None:
+        if self.track is None and track_id == self._closed_by_deleting:
+            self.load(track_id)
 
     def _forget(self) -> None:
         self.track = None

@@ -41,7 +41,7 @@ class WithTracks(Base):
         return self._library.tracks.get(track_id(track))
 
     def tracks(self, search: str = "", *, sort: str = "-created", limit: int = 50, offset: int = 0) -> Page:
-        """Return a page of the tracks whose title, artist, album or id contains `search`.
+        """Return a page of the tracks whose title, artist or album contains `search`, or whose id it is.
 
         `sort`: created, title, artist or duration; with a leading `-`, the other way round.
         """

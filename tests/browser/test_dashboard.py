@@ -169,6 +169,16 @@ def test_a_lost_kernel_is_said_and_reloading_helps(page: Page, dashboard: Server
     assert int(page.get_by_text("process ").inner_text().split()[1]) != pid
 
 
+def test_a_preheated_kernel_that_has_died_is_given_to_nobody(page: Page, dashboard: Server) -> None:
+    page.goto(dashboard.url)
+    expect(page.get_by_role("button", name="Press me")).to_be_visible(timeout=60_000)
+    for kernel in dashboard.kernels():
+        kernel.kill()
+        kernel.wait()
+    page.goto(dashboard.url)
+    expect(page.get_by_role("button", name="Press me")).to_be_visible(timeout=60_000)
+
+
 def test_a_lost_connection_is_said_until_it_is_back(page: Page, dashboard: Server) -> None:
     visit(page, dashboard)
     page.context.set_offline(True)

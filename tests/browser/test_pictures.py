@@ -23,7 +23,8 @@ CLIPPED = """() => {
       if (style.overflowX === "visible") continue;
       if (style.overflowX !== "hidden" && style.overflowX !== "clip") return;
       const edge = at.getBoundingClientRect();
-      const meant = style.textOverflow === "ellipsis" && !element.closest("button:not(.sf-section), .sf-lane-name");
+      const whole = element.closest("button:not(.sf-section, .sf-chord), .sf-lane-name");
+      const meant = style.textOverflow === "ellipsis" && !whole;
       if (!meant && (box.left < edge.left - 1 || box.right > edge.right + 1)) found.push(`${text} in ${name(at)}`);
       return;
     }

@@ -44,6 +44,7 @@ window.viewOf = async (script, traits, theme) => {
   const url = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
   const { default: widget } = await import(url);
   window.model = model;
+  widget.initialize?.({ model });
   window.endView = widget.render({ model, el: document.querySelector("main") });
 };
 """

@@ -301,3 +301,14 @@ def test_a_file_that_ends_early_is_analysed_with_a_notice_that_names_the_song(
     track = shared_wb.add(tmp_path / "cut.flac", title="Half a song")
     shared_wb.analyze(track).wait(60)
     assert any("ends early" in n and "Half a song" in n for n in shared_wb.analysis(track).notices)
+
+
+def test_a_model_that_can_not_be_had_does_not_take_the_analysis_with_it(wb: Workbench, song: Song) -> None:
+    track = wb.add(song(4))
+    job = wb.separate(track, "htdemucs", analyze=True)
+    with pytest.raises(JobFailedError, match="htdemucs"):
+        job.wait(60)
+    following = job.following()
+    assert following is not None
+    following.wait(60)
+    assert wb.analysis(track).duration == pytest.approx(4, abs=0.1)

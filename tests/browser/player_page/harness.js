@@ -1,4 +1,5 @@
 // The player on a page without a kernel: a song that is computed, and what was said to the model, for tests to look at.
+import { AskError } from "widgets/lib/channel.js";
 import { localModel, mountPlayer, Session } from "widgets/player/mount.js";
 
 const RATE = 44100;
@@ -75,6 +76,11 @@ window.start = async ({
     source: async () => ({
       async read(lane, start, count) {
         window.reads++;
+        await window.away;
+        if (window.unreached) {
+          window.refused = (window.refused ?? 0) + 1;
+          throw new AskError("Nobody was reached.", "no_answer");
+        }
         if (window.failing) throw Object.assign(new Error("The file of this lane is no longer there. Separate the track again."), { name: "AskError" });
         const out = new Int16Array(2 * count);
         const pitch = tone[lane] ?? 440;

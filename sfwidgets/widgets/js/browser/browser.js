@@ -6,7 +6,7 @@ import { Grid } from "./grid.js";
 import { Pages } from "./pages.js";
 import { Undo } from "./undo.js";
 
-const TYPING = 40;
+const TYPING = 10;
 const PULSE = 2000;
 
 const SORTS = {
@@ -70,7 +70,7 @@ export class Browser {
     this.onSelected = () => this.#follow();
     model.on("change:version", this.onVersion);
     model.on("change:selected", this.onSelected);
-    this.pulse = whileSeen(this.element, PULSE, () => this.#pulse());
+    this.pulse = whileSeen(this.element, PULSE, () => this.#pulse(), channel);
     this.pages.load(this.pages.query);
   }
 

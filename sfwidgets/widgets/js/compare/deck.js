@@ -6,7 +6,7 @@ import { soundAlone } from "../lib/players.js";
 /**
  * @typedef {"A" | "B" | "mixture"} Side
  * @typedef {{ name: string, group: string, stem: string, url?: string, etag?: string }} Lane
- * Events: `time`, `state`, `side`, `loop`, and `fault` with `detail.message`.
+ * Events: `time`, `state`, `side`, `loop`, and the engine's `fault` and `stall`.
  */
 export class Deck extends EventTarget {
   /** @param {import("../lib/channel.js").Channel} channel */
@@ -49,7 +49,7 @@ export class Deck extends EventTarget {
     this.engine = engine;
     soundAlone(engine);
     for (const event of ["time", "state", "ended"]) engine.addEventListener(event, () => this.dispatchEvent(new Event(event === "ended" ? "state" : event)));
-    engine.addEventListener("fault", (event) => this.dispatchEvent(new CustomEvent("fault", { detail: /** @type {CustomEvent} */ (event).detail })));
+    for (const event of ["fault", "stall"]) engine.addEventListener(event, (told) => this.dispatchEvent(new CustomEvent(event, { detail: /** @type {CustomEvent} */ (told).detail })));
     this.#apply();
     if (this.loop && this.loop.end > engine.duration) this.loop = null;
     engine.setLoop(this.loop);

@@ -175,6 +175,11 @@ function render({ model, el }) {
   deck.addEventListener("side", marks);
   deck.addEventListener("loop", () => (marks(), shapes.move()));
   deck.addEventListener("fault", (event) => fail(/** @type {CustomEvent} */ (event).detail));
+  deck.addEventListener("stall", (event) => {
+    const { detail } = /** @type {CustomEvent} */ (event);
+    if (detail.message) fail(detail);
+    else failed.hidden = true;
+  });
   const changed = () => {
     if (found && model.get("a") === found.a && model.get("b") === found.b) return;
     load();

@@ -29,7 +29,7 @@ export class Chunks {
    * @param {number} given.chunk Frames in a chunk.
    * @param {(index: number, lanes: Int16Array<ArrayBuffer>[]) => void} given.put
    * @param {(indices: number[]) => void} given.drop
-   * @param {(sentence: string) => void} given.failed After the last retry; nothing is fetched until `retry`.
+   * @param {(sentence: string, code: string) => void} given.failed After the last retry; nothing is fetched until `retry`.
    */
   constructor({ source, lanes, frames, chunk, put, drop, failed }) {
     this.source = source;
@@ -122,7 +122,8 @@ export class Chunks {
       this.flying.delete(index);
       if (this.stopped) return;
       this.stopped = true;
-      this.failed(error instanceof AskError ? error.message : UNREAD);
+      if (error instanceof AskError) this.failed(error.message, error.code);
+      else this.failed(UNREAD, "unread");
     }
     this.flying.delete(index);
     this.#pump();

@@ -4,13 +4,15 @@ import { Chunks } from "./chunks.js";
 import { Clock } from "./clock.js";
 import { MIXTURE, gains, restingLane } from "./law.js";
 import { Link, sentence } from "./link.js";
+import { Stall } from "./stall.js";
 
 /** The shortest loop, in seconds. */
 const SHORTEST = 0.05;
 
 /**
- * Events: `time` (also after a seek), `state` (`playing` or `buffering` changed), `ended`, and `fault`, a CustomEvent whose
- * `detail.message` is a sentence for a person. After a fault it is paused, and `play` tries again.
+ * Events: `time` (also after a seek), `state` (`playing` or `buffering` changed), `ended`, and two CustomEvents whose
+ * `detail.message` is a sentence for a person: `fault`, after which it is paused, and `play` tries again; and `stall`, after
+ * which it plays on by itself once audio comes, and says so by another `stall`, without a message.
  */
 export class Engine extends EventTarget {
   #lanes;
@@ -30,6 +32,7 @@ export class Engine extends EventTarget {
   #clock = new Clock();
   #chunks;
   #link;
+  #stall;
   /** @type {Promise<void> | null} */
   #stretching = null;
   /** @type {Map<string, [number, number]>} */
@@ -62,6 +65,10 @@ export class Engine extends EventTarget {
       onFault: (message) => this.#fail(message),
       onTaken: () => this.#sounding && this.pause(),
     });
+    this.#stall = new Stall({
+      say: (message) => this.dispatchEvent(new CustomEvent("stall", { detail: { message } })),
+      again: () => this.#chunks.retry(),
+    });
     this.#link.tell({ gains: this.#gains });
     this.setBeats(beats, downbeats);
     this.#chunks = new Chunks({
@@ -71,7 +78,7 @@ export class Engine extends EventTarget {
       chunk,
       put: (index, arrays) => this.#link.tell({ put: { index, lanes: arrays } }, arrays.map((array) => array.buffer)),
       drop: (drop) => this.#link.tell({ drop }),
-      failed: (message) => this.#fail(message),
+      failed: (message, code) => (this.#playing && this.#stall.passes(code) ? this.#stall.later() : this.#fail(message)),
     });
     /** Settled once it can play, or has told why it can't. @type {Promise<void>} */
     this.ready = this.#link.ready;
@@ -103,7 +110,8 @@ export class Engine extends EventTarget {
 
   /** Begin to sound, from the start where the end was reached; to be called while a click is being handled. */
   async play() {
-    if (this.#closed || this.#playing) return;
+    if (this.#closed) return;
+    if (this.#playing) return this.#chunks.retry();
     this.#playing = true;
     if (this.time >= this.duration) this.seek((this.#loop?.start ?? 0) / this.sampleRate);
     this.#chunks.retry();
@@ -111,7 +119,9 @@ export class Engine extends EventTarget {
     this.#send("state");
     try {
       await this.#link.wake();
-      if (this.#playing) this.#link.tell({ playing: true });
+      if (!this.#playing) return;
+      this.#link.tell({ playing: true });
+      this.#stall.waits(this.buffering);
     } catch (error) {
       if (this.#playing) this.#fail(sentence(error));
     }
@@ -121,6 +131,8 @@ export class Engine extends EventTarget {
     if (!this.#playing) return;
     this.#playing = false;
     this.#sounding = false;
+    this.#stall.waits(false);
+    this.#stall.rest();
     this.#clock.set(this.#clock.now(this.#link.context));
     this.#link.tell({ playing: false });
     this.#link.rest();
@@ -213,6 +225,7 @@ export class Engine extends EventTarget {
   close() {
     this.#closed = true;
     this.#playing = false;
+    this.#stall.close();
     this.#chunks.close();
     this.#link.close();
   }
@@ -227,6 +240,7 @@ export class Engine extends EventTarget {
     this.#aim();
     const changed = sounding !== this.#sounding;
     this.#sounding = sounding;
+    if (changed) this.#stall.waits(this.buffering);
     if (changed && this.#playing) this.#send("state");
     if (report.ended && this.#playing) {
       this.pause();

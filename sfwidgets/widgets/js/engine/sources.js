@@ -15,6 +15,9 @@ const FRAME = 4;
 /** Milliseconds that the server may take to say whether it has this audio. */
 const PATIENCE = 3000;
 
+/** Seconds that Python may take for a piece of audio; it is asked for again then. */
+const ANSWER = 10;
+
 const GONE = "This audio isn't on the server any more. Reload the page; if it stays away, separate the track again.";
 const SIGNED_OUT = "The server wants you to sign in again. Reload the page.";
 const OUT_OF_REACH = "The server can't be reached. Check the connection, then press play again.";
@@ -53,7 +56,7 @@ export function httpSource(urls) {
 export function channelSource(channel) {
   return {
     async read(lane, start, count) {
-      const { buffers } = await channel.ask("audio", { lane, start, count });
+      const { buffers } = await channel.ask("audio", { lane, start, count }, { patience: ANSWER });
       const { buffer, byteOffset, byteLength } = buffers[0];
       return new Int16Array(/** @type {ArrayBuffer} */ (buffer).slice(byteOffset, byteOffset + byteLength));
     },

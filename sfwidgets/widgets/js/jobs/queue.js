@@ -16,7 +16,7 @@ export function queueView(channel) {
   const count = h("span", { class: "sf-soft sf-small" });
   const clear = h("button", { class: "sf-plain sf-small", hidden: true, onclick: () => ask("clear") }, "Clear finished");
   const fault = h("div", { class: "sf-fault", role: "alert", hidden: true });
-  const silence = h("div", { class: "sf-notice sf-row", role: "status", hidden: true });
+  const silence = h("div", { class: "sf-notice sf-row sf-silence", role: "status", hidden: true });
 
   /** @param {string} name @param {Record<string, any>} [given] */
   const ask = async (name, given) => {
@@ -64,6 +64,6 @@ export function queueView(channel) {
       silence.replaceChildren(h("span", {}, code === "no_answer" ? `${message} The jobs themselves go on.` : message), retry);
       silence.hidden = false;
     }
-  });
+  }, channel);
   return { element, close: seen.close };
 }

@@ -1,9 +1,10 @@
 /**
  * Call `act` now and every so often while an element is looked at: on the screen, in a page that is in front. A call waits
- * for the one before it.
+ * for the one before it. While the channel is silent, only `now` calls.
  * @param {HTMLElement} element @param {number} every Milliseconds. @param {() => Promise<void>} act
+ * @param {import("../lib/channel.js").Channel} channel
  */
-export function whileSeen(element, every, act) {
+export function whileSeen(element, every, act, channel) {
   let visible = false;
   let busy = false;
   let last = 0;
@@ -18,7 +19,7 @@ export function whileSeen(element, every, act) {
     }
   };
   const tick = () => {
-    if (visible && !document.hidden && Date.now() - last >= every) now();
+    if (visible && !document.hidden && !channel.silent && Date.now() - last >= every) now();
   };
   const watch = new IntersectionObserver((entries) => {
     visible = entries[entries.length - 1].isIntersecting;

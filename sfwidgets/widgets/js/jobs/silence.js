@@ -16,7 +16,9 @@ export class Silence {
     this.waiting = waiting;
     this.message = h("span");
     this.button = h("button", { onclick: () => this.#try() }, "Ask again");
-    this.element = h("div", { class: "sf-notice sf-row", role: "status", hidden: true }, this.message, this.button);
+    this.element = h("div", { class: "sf-notice sf-row sf-silence", role: "status", hidden: true }, this.message, this.button);
+    this.online = () => this.element.hidden || this.#try();
+    addEventListener("online", this.online);
     this.timer = setInterval(() => {
       if (this.waiting() && !this.#asking && this.element.hidden && Date.now() - this.#heard > seconds * 1000) this.#try();
     }, 1000);
@@ -36,6 +38,7 @@ export class Silence {
 
   close() {
     clearInterval(this.timer);
+    removeEventListener("online", this.online);
   }
 
   async #try() {

@@ -23,13 +23,23 @@ export class AskError extends Error {
  * @property {(content: any, callbacks?: any, buffers?: ArrayBuffer[] | ArrayBufferView[]) => void} send
  */
 
-const SILENCE = "No answer from the notebook. It may be busy with a cell; if its kernel was stopped or restarted, run the cell again (on a dashboard: reload the page).";
+/** Whether this page is a dashboard, rather than a notebook with cells: Voilà's pages say so. */
+const onDashboard = () => document.body.dataset.voila !== undefined;
+
+/** What is said where nobody answers; `otherwise` is for a notebook. @param {string} [otherwise] */
+export function lostSession(otherwise = "No answer from the notebook. It may be busy with a cell; if its kernel was stopped or restarted, run the cell again.") {
+  return onDashboard() ? "The page has lost its session. Reload it; jobs go on." : otherwise;
+}
 
 export class Channel {
   /** @param {Model} model */
   constructor(model) {
     this.model = model;
     this.next = 1;
+    /** Whether the last question found no answer, and nothing has come since: who asks by itself leaves off then. */
+    this.silent = false;
+    this.online = () => void (this.silent = false);
+    addEventListener("online", this.online);
     /** @type {Map<number, { resolve: (answer: { value: any, buffers: DataView[] }) => void, reject: (error: AskError) => void, timer: number }>} */
     this.open = new Map();
     /** @param {any} content @param {DataView[]} buffers */
@@ -49,7 +59,8 @@ export class Channel {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.open.delete(id);
-        reject(new AskError(SILENCE, "no_answer"));
+        this.silent = true;
+        reject(new AskError(lostSession(), "no_answer"));
       }, patience * 1000);
       this.open.set(id, { resolve, reject, timer: /** @type {any} */ (timer) });
       try {
@@ -57,14 +68,16 @@ export class Channel {
       } catch (error) {
         clearTimeout(timer);
         this.open.delete(id);
-        reject(new AskError(SILENCE, "no_answer"));
-        console.error(error);
+        if (!this.silent) console.error(error);
+        this.silent = true;
+        reject(new AskError(lostSession(), "no_answer"));
       }
     });
   }
 
   close() {
     this.model.off("msg:custom", this.listener);
+    removeEventListener("online", this.online);
     for (const { reject, timer } of this.open.values()) {
       clearTimeout(timer);
       reject(new AskError("The widget was closed.", "closed"));
@@ -74,6 +87,7 @@ export class Channel {
 
   /** @param {any} content @param {DataView[]} buffers */
   #take(content, buffers) {
+    this.silent = false;
     if (content?.page !== PAGE) return;
     const asked = this.open.get(content.id);
     if (!asked) return;

@@ -18,7 +18,7 @@ export async function download(channel, { token, name, size }, progress = () => 
     progress(offset / size);
   }
   save(new Blob(parts), name);
-  await channel.ask("taken", { token }).catch(() => {});
+  channel.ask("taken", { token }).catch(() => {});
 }
 
 /** @param {Blob} blob @param {string} name */

@@ -91,8 +91,11 @@ export class Session extends EventTarget {
     this.lastLoop = this.mix.loop;
     if (this.shared.ours) this.shared.silence();
     this.tell("track");
+    this.failed = false;
     this.loading = this.#fetch(generation).catch((error) => {
-      if (generation === this.generation) this.fail(error.message || NOT_LOADED, () => this.retry());
+      if (generation !== this.generation) return;
+      this.failed = true;
+      this.fail(error.message || NOT_LOADED, () => this.retry());
     });
   }
 
@@ -163,6 +166,11 @@ export class Session extends EventTarget {
     engine.addEventListener("fault", (event) => {
       this.fail(/** @type {CustomEvent} */ (event).detail.message, () => (this.pressed ? void this.play() : this.retry()));
     });
+    engine.addEventListener("stall", (event) => {
+      const { message } = /** @type {CustomEvent} */ (event).detail;
+      if (message) this.fail(message, () => void this.play());
+      else this.clearFault();
+    });
     this.#apply();
     if (this.shared.time > 0 && this.shared.time < engine.duration) engine.seek(this.shared.time);
     await engine.ready;
@@ -177,6 +185,7 @@ export class Session extends EventTarget {
   }
 
   async play() {
+    if (this.failed && !this.engine) this.retry();
     const { time, generation } = this;
     this.pressed = true;
     if (!this.shared.ours) {

@@ -37,7 +37,7 @@ function render({ model, el, host }) {
   const welcome = h("div", { class: "sf-studio-welcome" },
     h("h2", { class: "sf-studio-heading" }, "Take a song apart"),
     h("div", { class: "sf-soft" }, "Voice, drums, bass and the rest, each on a track of its own; and what tempo, key, chords and form the song has."),
-    h("ol", {}, h("li", {}, "Drop an audio file on the left, or choose one."), h("li", {}, "Press the button, and watch it being taken apart."),
+    h("ol", {}, h("li", {}, "Drop an audio file under “Add music”, or open a track of the library."), h("li", {}, "Press “Split”, and watch it being taken apart."),
       h("li", {}, "Play it: mute the voice, loop two bars, slow it down, save what you hear.")));
   const main = h("section", { class: "sf-studio-main", "aria-label": "The open track" }, fault, welcome, opened);
   const root = h("div", { class: "sf sf-studio" },
@@ -54,8 +54,12 @@ function render({ model, el, host }) {
     for (const [name, slot] of Object.entries(slots)) slot.show(parts[name]);
   };
   let shown = "";
+  /** On a dashboard the address keeps which track is open; a notebook's address is JupyterLab's. */
+  const ownAddress = document.querySelector(".jp-LabShell") === null;
   const showTrack = () => {
     const track = model.get("track");
+    const chosenHere = root.querySelector(".sf-studio-side")?.contains(document.activeElement) ?? false;
+    if (ownAddress) history.replaceState(null, "", track ? `#track=${track.id}` : "#");
     welcome.hidden = Boolean(track);
     opened.hidden = !track;
     root.classList.toggle("sf-open", Boolean(track));
@@ -65,9 +69,26 @@ function render({ model, el, host }) {
       separate.classList.toggle("sf-primary", !track.hasStems);
       analyze.hidden = track.hasAnalysis;
       if (track.id !== shown) tabs.open("analysis");
-      if (track.id !== shown && shown !== "" && matchMedia("(max-width: 900px)").matches) title.focus();
+      if (track.id !== shown && chosenHere) goTo(opened);
     }
     shown = track?.id ?? "";
+  };
+  /** Bring the player into view and the keys to it, after a person has opened a track. @param {HTMLElement} place */
+  const goTo = (place) => {
+    title.focus({ preventScroll: true });
+    place.scrollIntoView({ block: "nearest" });
+    if (matchMedia("(max-width: 900px)").matches) place.scrollIntoView({ block: "start" });
+    const late = setTimeout(() => watch.disconnect(), 10_000);
+    const take = () => {
+      const playhead = /** @type {HTMLElement | null} */ (slots.player.element.querySelector("[aria-label=Playhead]"));
+      if (!playhead) return;
+      clearTimeout(late);
+      watch.disconnect();
+      if (document.activeElement === title) playhead.focus({ preventScroll: true });
+    };
+    const watch = new MutationObserver(take);
+    watch.observe(slots.player.element, { childList: true, subtree: true });
+    take();
   };
   const fillModels = async () => {
     const known = await ask("models");
@@ -81,9 +102,11 @@ function render({ model, el, host }) {
   const unfollow = followTheme(root);
   model.on("change:parts", showParts);
   model.on("change:track", showTrack);
+  const before = ownAddress ? new URLSearchParams(location.hash.slice(1)).get("track") : null;
   showParts();
   showTrack();
   fillModels();
+  if (before && !model.get("track")) ask("load", { track: before });
   return () => {
     unfollow();
     model.off("change:parts", showParts);

@@ -1,5 +1,6 @@
 /** The job that a view follows (`following.FollowingView`): how far it is, cancel, and what to do when it failed. */
 import "./job.css";
+import { Silence } from "../jobs/silence.js";
 import { h } from "../lib/dom.js";
 
 const WHAT = { analysis: "Analysing", processing: "Separating", model: "Fetching the model", download: "Fetching" };
@@ -19,7 +20,13 @@ export function jobLine(model, channel, changed = () => {}) {
   const dismiss = h("button", { type: "button", onclick: () => ask("dismiss") }, "Dismiss");
   const fault = h("p", { class: "sf-fault", role: "alert", hidden: true });
   const element = h("div", { class: "sf-run", hidden: true }, h("div", { class: "sf-row" }, words, bar, cancel, retry, dismiss), fault);
-  let timer = 0;
+  let busy = false;
+  const silence = new Silence({
+    ask: async () => show((await channel.ask("job", {}, { patience: 60 })).value),
+    waiting: () => busy,
+    seconds: QUIET,
+  });
+  element.append(silence.element);
 
   /** @param {string} name */
   async function ask(name) {
@@ -39,9 +46,10 @@ export function jobLine(model, channel, changed = () => {}) {
 
   /** @param {any} job */
   function show(job) {
-    clearTimeout(timer);
+    silence.heard();
     const there = Boolean(job?.id);
     const running = there && (job.status === "queued" || job.status === "processing");
+    busy = running;
     element.hidden = !there;
     changed(running);
     if (!there) return;
@@ -52,18 +60,8 @@ export function jobLine(model, channel, changed = () => {}) {
       const what = WHAT[/** @type {keyof typeof WHAT} */ (job.kind)] ?? "Working";
       words.textContent = job.status === "queued" ? `${what}: waiting for its turn` : `${what}: ${job.stage || "starting"}, ${job.progress} %`;
       bar.value = job.progress;
-      timer = /** @type {any} */ (setTimeout(check, QUIET * 1000));
     } else {
       words.textContent = job.status === "cancelled" ? "Cancelled." : job.error || "It failed.";
-    }
-  }
-
-  async function check() {
-    try {
-      show((await channel.ask("job", {}, { patience: 60 })).value);
-    } catch (error) {
-      say(error);
-      timer = /** @type {any} */ (setTimeout(check, QUIET * 1000));
     }
   }
 
@@ -73,7 +71,7 @@ export function jobLine(model, channel, changed = () => {}) {
   return {
     element,
     close() {
-      clearTimeout(timer);
+      silence.close();
       model.off("change:job", take);
     },
   };
