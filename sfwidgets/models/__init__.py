@@ -73,7 +73,7 @@ __all__ = [
     "check_format",
     "check_id",
     "one_line",
-    "stem_rank",
     "open_key",
+    "stem_rank",
     "utc_now",
 ]

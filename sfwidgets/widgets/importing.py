@@ -8,9 +8,9 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from traitlets import Bool, Dict, List
 
@@ -18,11 +18,9 @@ from sfwidgets.errors import ConflictError, InvalidInputError, NotFoundError, So
 from sfwidgets.jobs import JobHandle
 from sfwidgets.models import Track, one_line
 from sfwidgets.widgets.base import View
+from sfwidgets.widgets.incoming import Asked, Incoming, read_settings
 from sfwidgets.widgets.jobs import Following
 from sfwidgets.workbench import Workbench
-
-if TYPE_CHECKING:
-    from sfwidgets.library import Upload
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +29,6 @@ OPEN_UPLOADS = 8
 IDLE_SECONDS = 900.0
 """An upload that nothing came for in this time is forgotten when another begins."""
 LARGEST_CHUNK = 4 << 20
-AHEAD = 16 << 20
-"""Chunks that overtook others are kept up to this many bytes beyond what has been written."""
 KEPT_ITEMS = 100
 HELD_SECONDS = 5.0
 """What shall be made of a file is asked for this much later, at most, so that files added before it come first."""
@@ -58,7 +54,7 @@ class ImportPanel(View):
 
     def __init__(self, wb: Workbench) -> None:
         self._wb = wb
-        self._uploads: dict[str, _Incoming] = {}
+        self._uploads: dict[str, Incoming] = {}
         self._items: dict[str, _Item] = {}
         self._numbers = itertools.count()
         self._lock = threading.RLock()
@@ -103,7 +99,7 @@ class ImportPanel(View):
     def answer_begin(self, name: str, size: int, settings: dict[str, Any]) -> dict[str, str]:
         """Begin an upload; refuses settings that could not be met before anything is sent."""
         number = next(self._numbers)
-        asked = _asked(settings)
+        asked = read_settings(settings)
         self._check(asked)
         shown = one_line(PurePath(str(name).replace("\\", "/")).name)[:200]
         if not isinstance(size, int) or isinstance(size, bool) or size < 0:
@@ -115,7 +111,7 @@ class ImportPanel(View):
             if len(self._uploads) >= OPEN_UPLOADS:
                 raise ConflictError("Many files are being uploaded already. Try again when one of them is done.")
             key = secrets.token_hex(8)
-            self._uploads[key] = _Incoming(self._wb.upload(shown, size), shown, size, asked, number)
+            self._uploads[key] = Incoming(self._wb.upload(shown, size), shown, size, asked, number)
         return {"upload": key}
 
     def answer_chunk(self, upload: str, offset: int, buffers: list[memoryview] | None = None) -> dict[str, int]:
@@ -155,7 +151,7 @@ class ImportPanel(View):
         if fetch is None:
             raise UnavailableError(NO_LINKS, code="no_sources")
         number = next(self._numbers)
-        asked = _asked(settings)
+        asked = read_settings(settings)
         self._check(asked)
         shown = one_line(str(link))[:500]
         return self._begin_item(_Item(secrets.token_hex(8), shown, fetch(shown), asked, number))
@@ -211,7 +207,11 @@ class ImportPanel(View):
             for old in [k for k, other in self._items.items() if other.state != "running"][:-KEPT_ITEMS]:
                 del self._items[old]
         self._tell("added", item.track.id)
-        self._ask_soon(item)
+        if item.asked.separate or item.asked.analyze:
+            self._ask_soon(item)
+        else:
+            self._show()
+            self._tell("done", item.track.id)
         return item.wire()
 
     def _ask_soon(self, item: _Item) -> None:
@@ -253,13 +253,11 @@ class ImportPanel(View):
         item.asking = False
         self._show()
 
-    def _ask(self, item: _Item, asked: _Asked) -> None:
+    def _ask(self, item: _Item, asked: Asked) -> None:
         if asked.separate:
             self._follow(item, self._wb.separate(item.track, asked.model, analyze=asked.analyze, **asked.options))
-        elif asked.analyze:
-            self._follow(item, self._wb.analyze(item.track))
         else:
-            self._tell("done", item.track.id)
+            self._follow(item, self._wb.analyze(item.track))
 
     def _follow(self, item: _Item, job: JobHandle) -> None:
         item.following = Following(job, lambda following: self._on_news(item, following))
@@ -288,11 +286,11 @@ class ImportPanel(View):
         if self._callbacks[event]:
             threading.Thread(target=call, name="sfwidgets-import", daemon=True).start()
 
-    def _check(self, asked: _Asked) -> None:
+    def _check(self, asked: Asked) -> None:
         if asked.separate:
             self._wb.check_separation(asked.model, **asked.options)
 
-    def _incoming(self, upload: str) -> _Incoming:
+    def _incoming(self, upload: str) -> Incoming:
         with self._lock:
             incoming = self._uploads.get(str(upload))
         if incoming is None:
@@ -318,38 +316,6 @@ class ImportPanel(View):
             self._uploads.pop(key).abort()
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """What shall be made of a file."""
-
-    separate: bool
-    analyze: bool
-    model: str
-    options: dict[str, Any]
-
-
-def _asked(settings: dict[str, Any]) -> _Asked:
-    wrong = InvalidInputError("These settings can't be read. Reload the page.", code="bad_option")
-    if not isinstance(settings, dict):
-        raise wrong
-    separate, analyze = settings.get("separate", True), settings.get("analyze", True)
-    model, stems, two_stems = settings.get("model", "auto"), settings.get("stems"), settings.get("twoStems")
-    if not (isinstance(separate, bool) and isinstance(analyze, bool) and isinstance(model, str)):
-        raise wrong
-    if two_stems is not None and not isinstance(two_stems, str):
-        raise wrong
-    if stems is not None and not (isinstance(stems, list) and all(isinstance(stem, str) for stem in stems)):
-        raise wrong
-    options: dict[str, Any] = {}
-    if two_stems is not None:
-        options["two_stems"] = two_stems
-    elif stems is not None:
-        if not stems:
-            raise InvalidInputError("No stem is chosen. Choose one or more, or all of them.", code="bad_option")
-        options["stems"] = stems
-    return _Asked(separate, analyze, model, options)
-
-
 @dataclass(eq=False)
 class _Item:
     """A file that has become a track, and what is being made of it."""
@@ -357,7 +323,7 @@ class _Item:
     key: str
     name: str
     track: Track
-    asked: _Asked
+    asked: Asked
     number: int
     """Files that were added later have a higher one."""
     since: float = 0.0
@@ -391,46 +357,3 @@ class _Item:
             "error": self.error,
             "jobs": [] if self.following is None else self.following.rows(),
         }
-
-
-@dataclass(eq=False)
-class _Incoming:
-    """A file that is being uploaded: its chunks are written in order, in whatever order they come."""
-
-    upload: Upload
-    name: str
-    size: int
-    asked: _Asked
-    number: int
-    received: int = 0
-    touched: float = field(default_factory=time.monotonic)
-    early: dict[int, bytes] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def take(self, offset: int, data: bytes) -> int:
-        """Write a chunk, or keep it until those before it have come; returns how many bytes are written."""
-        with self.lock:
-            self.touched = time.monotonic()
-            end = offset + len(data)
-            if end > self.size or offset < self.received < end or offset > self.received + AHEAD:
-                raise InvalidInputError("This chunk does not fit into the file. Choose the file again.")
-            if offset >= self.received:
-                self.early[offset] = data
-            while self.received in self.early:
-                next_one = self.early[self.received]
-                self.upload.write(self.received, next_one)
-                del self.early[self.received]
-                self.received += len(next_one)
-            return self.received
-
-    def finish(self) -> Track:
-        """Add the file to the library."""
-        with self.lock:
-            if self.received != self.size:
-                raise ConflictError("The file has not arrived whole. Choose it again.", code="incomplete")
-            return self.upload.finish()
-
-    def abort(self) -> None:
-        """Forget what came."""
-        with self.lock:
-            self.upload.abort()

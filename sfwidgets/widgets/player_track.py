@@ -109,7 +109,7 @@ class OpenTrack:
     def peaks(self) -> dict[str, Peaks]:
         """Return the precomputed peaks of all lanes."""
         with self._lock:
-            if self._peaks is None:
+            if self._peaks is None or not self._peaks.keys() >= set(self.stems):
                 self._peaks = self._wb.peaks(self.track, self.stem_set)
             return self._peaks
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+import threading
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from traitlets import Dict, Unicode
 
@@ -18,6 +21,20 @@ from sfwidgets.widgets.importing import ImportPanel
 from sfwidgets.widgets.jobs import JobProgress, JobQueue
 from sfwidgets.widgets.player import StemPlayer
 from sfwidgets.workbench import Workbench
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _one_at_a_time(method: Callable[Concatenate[Studio, P], T]) -> Callable[Concatenate[Studio, P], T]:
+    """Keep the threads of answers and of events from changing the page at the same time."""
+
+    @wraps(method)
+    def locked(self: Studio, /, *given: P.args, **named: P.kwargs) -> T:
+        with self._lock:
+            return method(self, *given, **named)
+
+    return locked
 
 
 def _references(parts: dict[str, View], _studio: object) -> dict[str, str]:
@@ -45,6 +62,7 @@ class Studio(View):
         self._importing = ImportPanel(wb)
         self._browser = LibraryBrowser(wb)
         self._unwatch: dict[str, Any] = {}
+        self._lock = threading.RLock()
         self._closed_by_deleting = ""
         super().__init__(
             library=wb.settings.library.name,
@@ -59,6 +77,7 @@ class Studio(View):
         if track is not None:
             self.load(track)
 
+    @_one_at_a_time
     def load(self, track: Track | str) -> None:
         """Show a track in the middle of the page; raises `NotFoundError`."""
         found = self._wb.track(track)
@@ -82,6 +101,7 @@ class Studio(View):
         """Keep the page true to what a job makes: once it has ended, its track is shown anew."""
         if handle.id in self._unwatch:
             return
+        self.parts["jobs"].refresh()
 
         def told(event: Event) -> None:
             if event.job.done:
@@ -98,6 +118,7 @@ class Studio(View):
             part.close()
         super().close()
 
+    @_one_at_a_time
     def answer_show(self, view: str) -> None:
         """Make a view of the open track when its tab is first looked at."""
         if view not in ("analysis", "compare"):
@@ -142,6 +163,7 @@ class Studio(View):
         player = self.parts.get("player")
         return str(player.still() if player is not None else self._browser.still())
 
+    @_one_at_a_time
     def _watch_here(self, handle: JobHandle) -> None:
         old = self.parts.get("job")
         self.parts = {**self.parts, "job": JobProgress(handle)}
@@ -149,6 +171,7 @@ class Studio(View):
             old.close()
         self.follow(handle)
 
+    @_one_at_a_time
     def _ended(self, track_id: str | None) -> None:
         self._browser.refresh()
         for handle in self._wb.jobs(track_id, limit=5) if track_id else ():
@@ -163,12 +186,14 @@ class Studio(View):
                     self.parts["analysis"].load(found)
                 self._show(found)
 
+    @_one_at_a_time
     def _added(self, track_id: str) -> None:
         """Open what was just brought in, unless somebody is busy with another track."""
         self._browser.refresh()
         if self.track is None:
             self.load(track_id)
 
+    @_one_at_a_time
     def _asked(self, handle: JobHandle) -> None:
         """Show a job that was asked for elsewhere on the page, where its track is the open one."""
         if self.track is not None and handle.value.track_id == self.track["id"] and not handle.value.done:
@@ -176,15 +201,18 @@ class Studio(View):
         else:
             self.follow(handle)
 
+    @_one_at_a_time
     def _removed(self, track_id: str) -> None:
         if self.track is not None and self.track["id"] == track_id:
             self._forget()
             self._closed_by_deleting = track_id
 
+    @_one_at_a_time
     def _restored(self, track_id: str) -> None:
         if self.track is None and track_id == self._closed_by_deleting:
             self.load(track_id)
 
+    @_one_at_a_time
     def _forget(self) -> None:
         self.track = None
         kept = {name: part for name, part in self.parts.items() if name in ("importing", "library", "jobs")}

@@ -26,7 +26,8 @@ from sfwidgets import Workbench
 from sfwidgets.widgets.browser import LibraryBrowser
 wb, said = Workbench(), Label()
 browser = LibraryBrowser(wb)
-browser.on_open(lambda track_id: setattr(said, "value", "opened " + wb.track(track_id).title))
+times = iter(range(1, 100))
+browser.on_open(lambda track_id: setattr(said, "value", f"opened {wb.track(track_id).title} ({next(times)})"))
 display(browser, said)
 """
 
@@ -157,6 +158,7 @@ def test_everything_goes_by_the_keyboard(shown: Any, library: Workbench) -> None
     shown.keyboard.press("ArrowDown")
     shown.keyboard.press("ArrowDown")
     expect(shown.locator(".sf-bottom")).to_contain_text("Song 3218")
+    assert shown.get_by_text("opened Song 3218").count() == 0, "the arrows only choose"
     shown.keyboard.press("Enter")
     expect(shown.get_by_text("opened Song 3218")).to_be_visible()
     shown.keyboard.press("Delete")
@@ -178,13 +180,37 @@ def test_everything_goes_by_the_keyboard(shown: Any, library: Workbench) -> None
     assert library.tracks("3218 renamed").total == 1
 
 
+def test_one_click_opens_and_a_double_click_opens_once(shown: Any) -> None:
+    opened = shown.get_by_text(re.compile("^opened "))
+    shown.get_by_role("searchbox").fill("Song 4")
+    rows = shown.locator(".sf-rows > [role=row]")
+    rows.filter(has_text="Song 4997").click()
+    expect(opened).to_have_text("opened Song 4997 (1)")
+    rows.filter(has_text="Song 4996").dblclick()
+    expect(opened).to_have_text("opened Song 4996 (2)")
+    expect(shown.locator(".sf-bottom")).to_contain_text("Song 4996")
+    shown.wait_for_timeout(300)
+    expect(opened).to_have_text("opened Song 4996 (2)")
+
+
+def test_a_chosen_track_that_somebody_else_deletes_is_chosen_no_more(shown: Any, library: Workbench) -> None:
+    shown.get_by_role("searchbox").fill("Song 055")
+    expect(shown.locator(".sf-count")).to_have_text("10 matches")
+    shown.locator(".sf-rows > [role=row]").filter(has_text="Song 0555").click()
+    expect(shown.locator(".sf-bottom")).to_contain_text("Song 0555")
+    library.trash(library.tracks("Song 0555")[0])
+    expect(shown.locator(".sf-count")).to_have_text("9 matches", timeout=20_000)
+    expect(shown.locator(".sf-bottom")).to_be_hidden()
+    expect(shown.locator(".sf-rows > [aria-selected=true]")).to_have_count(0)
+
+
 def test_a_track_that_has_gone_says_so_and_the_list_is_true_again(shown: Any, library: Workbench) -> None:
     shown.get_by_role("searchbox").fill("Song 0777")
     expect(shown.locator(".sf-count")).to_have_text("1 match")
-    shown.locator(".sf-rows > [role=row]").first.click()
+    shown.get_by_role("searchbox").press("ArrowDown")
     expect(shown.locator(".sf-bottom")).to_contain_text("Song 0777")
     library.trash(library.tracks("Song 0777")[0])
-    shown.get_by_role("button", name="Open").click()
+    shown.keyboard.press("Enter")
     expect(shown.get_by_role("alert")).to_contain_text("There is no track")
     expect(shown.locator(".sf-nothing")).to_be_visible()
     shown.get_by_role("button", name="Dismiss").click()

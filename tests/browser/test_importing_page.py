@@ -69,10 +69,15 @@ def test_one_press_takes_all_files_to_the_end_each_with_its_own_row(
         track = shared_wb.tracks(name)[0]
         assert track.has_stems
         assert track.has_analysis
+    expect(panel.get_by_role("button", name="Try again")).to_have_count(0)
     panel.get_by_role("button", name="Open Second Song").click()
     expect(panel.get_by_text("opened Second Song")).to_be_visible()
     panel.get_by_role("button", name="Remove notes.txt").click()
     expect(_row(panel, "notes.txt")).to_have_count(0)
+    panel.get_by_role("button", name="Hide finished").click()
+    expect(panel.locator(".sf-files > li")).to_have_count(0)
+    expect(panel.get_by_role("button", name="Hide finished")).to_be_hidden()
+    assert shared_wb.tracks("First Song").total == 1
     for width in (360, 1280):
         panel.set_viewport_size({"width": width, "height": 900})
         assert serious(panel, ".sf-importing") == []
@@ -156,7 +161,29 @@ def test_dropping_a_file_and_adding_a_link_are_taken_and_the_link_says_what_is_m
     panel.get_by_role("button", name="Split 1 song into stems").click()
     expect(_row(panel, "open.spotify.com")).to_contain_text("Spotify links are not supported yet")
     expect(_row(panel, "empty.wav")).to_contain_text("empty.wav is empty")
-    expect(panel.get_by_role("button", name="Try again")).to_have_count(2)
+    expect(_row(panel, "open.spotify.com").get_by_role("button", name="Try again")).to_be_visible()
+    expect(_row(panel, "empty.wav").get_by_role("button", name="Try again")).to_have_count(0)
+    expect(_row(panel, "empty.wav").get_by_role("button", name="Remove")).to_be_visible()
+
+
+def test_many_files_push_nothing_down_and_are_reached_by_the_keyboard(panel: Any, tmp_path: Path) -> None:
+    files = [tmp_path / f"Song {number}.wav" for number in range(9)]
+    for file in files:
+        file.write_bytes(b"RIFF")
+    _choose(panel, *files)
+    names = panel.locator(".sf-files .sf-what")
+    expect(names).to_have_text([file.name for file in files])
+    expect(names.first).to_be_in_viewport()
+    listed = panel.get_by_role("list", name="Files")
+    assert listed.evaluate("list => list.clientHeight <= 260 && list.scrollHeight > list.clientHeight")
+    listed.focus()
+    panel.keyboard.press("End")
+    expect(panel.get_by_role("button", name="Remove Song 8.wav")).to_be_in_viewport(ratio=1)
+    for width in (360, 1280):
+        panel.set_viewport_size({"width": width, "height": 900})
+        assert serious(panel, ".sf-importing") == []
+    panel.get_by_role("button", name="Remove Song 8.wav").click()
+    expect(names).to_have_count(8)
 
 
 def test_the_models_say_what_they_are(panel: Any) -> None:

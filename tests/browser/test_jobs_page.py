@@ -24,6 +24,15 @@ wb = Workbench()
 progress = JobProgress(wb.separate({track!r}, "embedded", analyze=True))
 display(progress, JobQueue(wb))
 """
+BELOW = """
+from IPython.display import HTML
+from sfwidgets import Workbench
+from sfwidgets.widgets.jobs import JobQueue
+wb = Workbench()
+wb.analyze({track!r}).wait()
+queue = JobQueue(wb)
+display(HTML("<div style='height: 4000px'></div>"), queue)
+"""
 BUSY = """
 while not (len(progress.jobs) == 2 and progress.jobs[1]["status"] == "completed"):
     time.sleep(0.05)
@@ -78,6 +87,18 @@ def test_a_job_moves_is_cancelled_and_retried_while_a_cell_is_busy(
     queue.get_by_role("button", name="Clear finished").click()
     expect(queue.locator(".sf-job")).to_have_count(0)
     expect(queue).to_contain_text("No jobs")
+
+
+def test_jobs_are_told_of_where_nobody_looks(
+    page: Any, server: Server, root: Path, shared_wb: Workbench, song: Callable[..., Path]
+) -> None:
+    track = shared_wb.add(song(2, seed=303), title="Below").id
+    _run(page, server, root, "below.ipynb", BELOW.format(track=track))
+    queue = page.locator(".sf-jobs-view")
+    jobs = queue.locator(".sf-job").filter(has_text="Below")
+    expect(jobs).to_have_count(1, timeout=PATIENCE)
+    expect(queue).not_to_be_in_viewport()
+    expect(queue.locator(".sf-empty")).to_be_hidden()
 
 
 def test_a_kernel_that_is_gone_is_told_with_a_way_on(

@@ -63,7 +63,10 @@ def test_an_export_that_the_browser_has_is_done(page: Page, wb: Workbench, song:
     dialog = page.get_by_role("dialog", name="Export")
     dialog.get_by_label("Format").select_option("mp3")
     page.evaluate(  # the last word, which nobody needs, is never answered
-        """() => { const { send } = model; model.send = (content, ...more) => content.ask === 'taken' || send(content, ...more); }"""
+        """() => {
+          const { send } = model;
+          model.send = (content, ...more) => content.ask === 'taken' || send(content, ...more);
+        }"""
     )
     with page.expect_download() as download:
         dialog.get_by_role("button", name="Export", exact=True).click()
@@ -111,7 +114,11 @@ def test_audio_that_keeps_away_is_told_and_playing_goes_on_once_it_comes(page: P
     page.clock.install()
     open_player(page, built, seconds=60)
     page.evaluate(
-        "() => { window.away = new Promise((resolve) => { window.back = resolve; }); session.seek(40); void session.play(); }"
+        """() => {
+          window.away = new Promise((resolve) => { window.back = resolve; });
+          session.seek(40);
+          void session.play();
+        }"""
     )
     expect(button(page, "Pause")).to_be_visible()
     alert = page.get_by_role("alert").filter(has_text="No audio has come for a while.")
@@ -129,7 +136,7 @@ def test_audio_that_keeps_away_is_told_and_playing_goes_on_once_it_comes(page: P
 def test_a_connection_that_breaks_is_tried_again_while_it_plays(page: Page, built: Path) -> None:
     open_player(page, built, seconds=60)
     page.evaluate("() => { window.unreached = true; session.seek(40); void session.play(); }")
-    page.wait_for_function("() => session.engine.buffering && window.refused > 6")
+    page.wait_for_function("() => session.engine.buffering && window.refused > 30")
     assert page.evaluate("session.engine.playing")
     page.evaluate("() => { window.unreached = false; }")
     page.wait_for_function("() => session.time > 40.1")

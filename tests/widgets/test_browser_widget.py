@@ -62,9 +62,12 @@ def test_a_question_that_makes_no_sense_is_refused(shared_wb: Workbench, bad: di
 
 def test_what_is_deleted_can_be_had_back(wb: Workbench, song: Callable[..., Path]) -> None:
     track = wb.add(song(1), title="Gone")
-    browser, opened, removed = LibraryBrowser(wb), [], []
+    browser, opened, removed, restored = LibraryBrowser(wb), [], [], []
+    assert not browser.can_open
     browser.on_open(opened.append)
     browser.on_remove(removed.append)
+    browser.on_restore(restored.append)
+    assert browser.can_open
     browser.answer_open(track.id)
     assert (opened, browser.selected) == ([track.id], track.id)
     assert browser.answer_trash(track.id) == {"id": track.id, "title": "Gone"}
@@ -74,6 +77,18 @@ def test_what_is_deleted_can_be_had_back(wb: Workbench, song: Callable[..., Path
         browser.answer_open(track.id)
     browser.answer_restore([track.id])
     assert browser.answer_tracks()["total"] == 1
+    assert restored == [track.id]
+
+
+def test_a_track_that_somebody_else_deletes_is_chosen_no_more(wb: Workbench, song: Callable[..., Path]) -> None:
+    gone, kept = (wb.add(song(1, seed=seed)) for seed in (1, 2))
+    browser = LibraryBrowser(wb)
+    browser.selected = gone.id
+    browser.answer_tracks(search="nothing like it")
+    assert browser.selected == gone.id, "it is only out of sight"
+    wb.trash(gone)
+    assert [row["id"] for row in browser.answer_tracks()["rows"]] == [kept.id]
+    assert browser.selected == ""
 
 
 def test_a_track_is_renamed_and_a_title_can_not_be_empty(wb: Workbench, song: Callable[..., Path]) -> None:

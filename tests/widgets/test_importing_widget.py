@@ -49,6 +49,63 @@ def test_one_press_uploads_adds_separates_and_analyses(shared_wb: Workbench, son
     assert finished == [track.id], "told once"
 
 
+def test_a_track_is_told_of_once_it_is_added_before_anything_is_made_of_it(
+    shared_wb: Workbench, song: Callable[..., Path]
+) -> None:
+    panel, told = ImportPanel(shared_wb), threading.Event()
+    added: list[tuple[str, bool]] = []
+    panel.on_added(lambda track_id: (added.append((track_id, shared_wb.track(track_id).has_stems)), told.set()))
+    item = panel.answer_finish(_send(panel, song(3, seed=86), ALL))
+    assert told.wait(30)
+    assert added == [(item["trackId"], False)]
+
+
+def test_what_was_added_first_is_the_first_on_the_list_and_is_made_first(
+    shared_wb: Workbench, song: Callable[..., Path]
+) -> None:
+    panel, all_asked, jobs = ImportPanel(shared_wb), threading.Event(), []
+    panel.on_jobs(lambda job: (jobs.append(job), len(jobs) == 3 and all_asked.set()))
+    only_analyse = {"separate": False, "analyze": True}
+    uploads = [_send(panel, song(1, seed=seed, name=f"{seed}.wav"), only_analyse) for seed in (871, 872, 873)]
+    for upload in reversed(uploads):
+        panel.answer_finish(upload)
+    assert all_asked.wait(60)
+    assert [item["key"] for item in panel.answer_state()] == uploads
+    asked = sorted(jobs, key=lambda job: job.value.created_at)
+    assert [job.track.title for job in asked] == ["871", "872", "873"]
+
+
+def test_a_file_does_not_wait_long_for_one_that_was_added_before_it(
+    shared_wb: Workbench, song: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sfwidgets.widgets.importing.HELD_SECONDS", 0.1)
+    panel, asked = ImportPanel(shared_wb), threading.Event()
+    panel.on_jobs(lambda _: asked.set())
+    panel.answer_begin("endless.wav", 1 << 30, ALL)
+    panel.answer_finish(_send(panel, song(1, seed=874), {"separate": False, "analyze": True}))
+    assert asked.wait(30)
+    panel.close()
+
+
+def test_those_that_are_done_are_taken_off_the_list_and_others_stay(
+    wb: Workbench, song: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel, failed = ImportPanel(wb), threading.Event()
+    panel.observe(lambda change: any(item["state"] == "failed" for item in change.new) and failed.set(), "items")
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise ConflictError("Not now.")
+
+    monkeypatch.setattr(wb, "analyze", refuse)
+    for seed in (88, 89):
+        panel.answer_finish(_send(panel, song(1, seed=seed), ONLY_ADD))
+    bad = panel.answer_finish(_send(panel, song(1, seed=90), {"separate": False, "analyze": True}))
+    assert failed.wait(30)
+    panel.answer_forget_done()
+    assert [item["key"] for item in panel.items] == [bad["key"]]
+    assert wb.tracks().total == 3, "the tracks stay"
+
+
 def test_two_stems_are_asked_for_as_the_page_says(shared_wb: Workbench, song: Callable[..., Path]) -> None:
     panel, done = ImportPanel(shared_wb), threading.Event()
     panel.on_done(lambda _: done.set())

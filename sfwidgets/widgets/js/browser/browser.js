@@ -43,20 +43,19 @@ export class Browser {
       settled: (first, last) => this.#settled(first, last),
       sort: (sort) => this.#sort(sort),
       choose: (index) => this.#choose(index),
-      open: () => this.#open(),
+      open: (index) => this.#press(index),
       key: (event) => this.#key(event),
     });
-    this.search = h("input", { type: "search", placeholder: "Search title, artist, album", "aria-label": "Search the library", autocomplete: "off", spellcheck: "false",
+    this.search = h("input", { type: "search", placeholder: "Search", title: "Search title, artist and album", "aria-label": "Search the library", autocomplete: "off", spellcheck: "false",
       oninput: () => this.#type(), onkeydown: (/** @type {KeyboardEvent} */ event) => this.#fromSearch(event) });
     this.order = h("select", { "aria-label": "Sort", onchange: () => this.#sort(this.order.value) },
       ...Object.entries(SORTS).map(([value, label]) => h("option", { value }, label)));
     this.count = h("div", { class: "sf-count sf-soft sf-small sf-numbers", role: "status" });
     this.nothing = h("div", { class: "sf-nothing", hidden: true });
     this.chosen = h("span", { class: "sf-chosen-name" });
-    this.open = h("button", { class: "sf-primary", onclick: () => this.#open() }, "Open");
     this.rename = h("button", { onclick: () => this.#rename() }, "Rename");
     this.remove = h("button", { onclick: () => this.#remove() }, "Delete");
-    this.acts = h("div", { class: "sf-bottom", hidden: true }, this.chosen, h("div", { class: "sf-row" }, this.open, this.rename, this.remove));
+    this.acts = h("div", { class: "sf-bottom", hidden: true }, this.chosen, h("div", { class: "sf-row" }, this.rename, this.remove));
     this.edit = new EditDialog((track, fields) => this.#save(track, fields));
     this.edit.element.addEventListener("close", () => this.grid.element.focus());
     this.undo = new Undo((ids) => this.#restore(ids));
@@ -130,10 +129,13 @@ export class Browser {
       if (query.search) this.nothing.append(h("button", { onclick: () => this.#clear() }, "Show all tracks"));
     }
     this.grid.resize(total, query.sort);
+    this.grid.element.classList.toggle("sf-opens", this.model.get("can_open"));
     const index = this.pages.find(this.model.get("selected"));
     if (index >= 0) {
       this.#chosen = this.pages.at(index);
       this.grid.moveTo(index, false);
+    } else if (this.#current && this.pages.at(this.grid.cursor)) {
+      this.grid.moveTo(-1, false);
     }
     this.#showActs();
   }
@@ -203,9 +205,15 @@ export class Browser {
     acts[/** @type {keyof typeof acts} */ (event.key)]();
   }
 
+  /** A row was clicked. @param {number} index */
+  #press(index) {
+    this.#choose(index);
+    if (this.pages.at(index)) this.#open();
+  }
+
   #open() {
     const track = this.#current;
-    if (track) this.#ask("open", { track: track.id });
+    if (track && this.model.get("can_open")) this.#ask("open", { track: track.id });
   }
 
   #rename() {

@@ -29,7 +29,7 @@ let made = 0;
  * @property {(first: number, last: number) => void} settled Called once scrolling has come to rest, with what is in sight.
  * @property {(sort: string) => void} sort
  * @property {(index: number) => void} choose
- * @property {() => void} open
+ * @property {(index: number) => void} open Called with the row that is clicked.
  * @property {(event: KeyboardEvent) => void} key Keys that the grid itself has no use for.
  */
 export class Grid {
@@ -118,8 +118,7 @@ export class Grid {
     const count = this.#total ? Math.min(this.#total - 1, to + BEYOND) - first + 1 : 0;
     while (this.#rows.length < count) {
       const row = new RowView(`${this.#id}-${this.#rows.length}`, {
-        choose: (index) => this.given.choose(index),
-        open: () => this.given.open(),
+        open: (index) => this.given.open(index),
       });
       this.#rows.push(row);
       this.body.append(row.element);

@@ -15,7 +15,7 @@ export class RowView {
   #index = -1;
   #said = "";
 
-  /** @param {string} id @param {{ choose: (index: number) => void, open: () => void }} told */
+  /** @param {string} id @param {{ open: (index: number) => void }} told */
   constructor(id, told) {
     this.initial = h("span", { "aria-hidden": "true" });
     this.image = h("img", { alt: "", hidden: true });
@@ -31,8 +31,8 @@ export class RowView {
     this.added = h("div", { role: "gridcell", class: "sf-c-added sf-soft sf-numbers" });
     this.element = h("div", {
       role: "row", id, class: "sf-track-row",
-      onclick: () => told.choose(this.#index),
-      ondblclick: () => told.open(),
+      // Who double-clicks means it once.
+      onclick: (/** @type {MouseEvent} */ event) => { if (event.detail < 2) told.open(this.#index); },
     },
     h("div", { role: "gridcell", class: "sf-c-cover" }, this.cover),
     h("div", { role: "gridcell", class: "sf-c-title" }, this.title, this.album, this.under),

@@ -6,6 +6,9 @@ import { Turns, Upload } from "./upload.js";
 
 const ACCEPTED = "audio/*,video/*,.flac,.m4a,.mp4,.ogg,.opus,.wav,.aif,.aiff,.wma,.mka,.mkv,.webm,.mov";
 
+/** Faults of a file itself: to send it again is useless. */
+const USELESS = ["audio_undecodable"];
+
 /** @typedef {{ row: FileRow, source: File | string, upload?: Upload }} Waiting A file or a link that is not in the library yet. */
 
 /** Takes files and a link, shows what becomes of them. */
@@ -36,7 +39,8 @@ export class Panel {
     this.start = h("button", { class: "sf-primary sf-start", onclick: () => this.#start() });
     this.said = h("div", { class: "sf-small", role: "status" });
     this.fault = h("div", { class: "sf-fault", role: "alert", hidden: true });
-    this.list = h("ul", { class: "sf-files", "aria-label": "Files" });
+    this.list = h("ul", { class: "sf-files", "aria-label": "Files", tabindex: "0" });
+    this.hide = h("button", { class: "sf-plain sf-small sf-hide", hidden: true, onclick: () => this.#hide() }, "Hide finished");
     this.silence = new Silence({
       ask: async () => this.#showItems((await channel.ask("state", {}, { patience: 10 })).value),
       waiting: () => /** @type {import("./rows.js").Item[]} */ (model.get("items")).some((item) => item.state === "running"),
@@ -44,7 +48,7 @@ export class Panel {
     this.element = h("div", { class: "sf-panel" },
       h("div", { class: "sf-source" }, this.zone,
         h("label", { class: "sf-field sf-link" }, h("span", {}, "Or a Spotify link"), h("span", { class: "sf-pair" }, this.link, this.add))),
-      h("div", { class: "sf-what-for" }, this.settings.element, this.start, this.said), this.fault, this.silence.element, this.list);
+      h("div", { class: "sf-what-for" }, this.settings.element, this.start, this.said), this.fault, this.silence.element, this.hide, this.list);
     this.#takeDrops();
     this.changed = () => {
       this.silence.heard();
@@ -64,7 +68,8 @@ export class Panel {
 
   /** @param {File[]} files */
   #choose(files) {
-    for (const file of files) this.#enter(file, file.name, file.size);
+    const [first] = files.map((file) => this.#enter(file, file.name, file.size));
+    if (first) this.list.scrollTop = first.element.offsetTop;
     this.input.value = "";
   }
 
@@ -84,6 +89,7 @@ export class Panel {
     this.list.append(row.element);
     this.said.textContent = "";
     this.#count();
+    return row;
   }
 
   /** @param {Waiting} waiting */
@@ -114,7 +120,8 @@ export class Panel {
         const item = await (typeof waiting.source === "string" ? this.#look(waiting, waiting.source, settings) : this.#upload(waiting, waiting.source, settings));
         if (item) this.#arrived(waiting, item);
       } catch (error) {
-        waiting.row.show("failed", { error: /** @type {Error} */ (error).message });
+        const { code, message } = /** @type {import("../lib/channel.js").AskError} */ (error);
+        waiting.row.show("failed", { error: message, useless: USELESS.includes(code) });
       }
       this.#count();
     });
@@ -166,12 +173,17 @@ export class Panel {
       }
       row.show(item);
     }
+    this.hide.hidden = items.filter((item) => item.state === "done").length < 2;
     const kept = new Set(items.map((item) => item.key));
     for (const [key, row] of this.#items) {
       if (kept.has(key)) continue;
       row.element.remove();
       this.#items.delete(key);
     }
+  }
+
+  async #hide() {
+    if (await this.#ask("forget_done", {})) this.choose.focus();
   }
 
   /** @param {string} name @param {Record<string, any>} given */

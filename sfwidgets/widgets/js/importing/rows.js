@@ -54,10 +54,10 @@ export class FileRow extends Row {
     this.show("waiting");
   }
 
-  /** @param {Phase} phase @param {{ error?: string, upload?: import("./upload.js").Upload }} [more] */
-  show(phase, { error = "", upload } = {}) {
+  /** @param {Phase} phase @param {{ error?: string, useless?: boolean, upload?: import("./upload.js").Upload }} [more] `useless`: to try again would be. */
+  show(phase, { error = "", useless = false, upload } = {}) {
     this.phase = phase;
-    this.again.hidden = phase !== "failed";
+    this.again.hidden = phase !== "failed" || useless || this.bytes === 0;
     this.remove.hidden = phase === "adding";
     this.remove.textContent = phase === "sending" || phase === "turn" ? "Cancel" : "Remove";
     this.remove.setAttribute("aria-label", `${this.remove.textContent} ${this.name.textContent}`);

@@ -7,7 +7,7 @@ import { queueView } from "./queue.js";
 /** @param {{ model: import("../lib/channel.js").Model, el: HTMLElement }} given */
 function render({ model, el }) {
   const channel = new Channel(model);
-  const view = model.get("view") === "queue" ? queueView(channel) : jobView(model, channel);
+  const view = model.get("view") === "queue" ? queueView(model, channel) : jobView(model, channel);
   const root = h("div", { class: "sf sf-jobs-view" }, view.element);
   el.append(root);
   keepKeys(root);

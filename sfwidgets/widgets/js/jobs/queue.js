@@ -5,10 +5,11 @@ import { JobRow, done } from "./row.js";
 const EVERY = 2000;
 
 /**
- * The jobs of a library: asked for again and again while they are looked at.
+ * The jobs of a library: asked for at the start, and again and again while they are looked at.
+ * @param {import("../lib/channel.js").Model} model
  * @param {import("../lib/channel.js").Channel} channel
  */
-export function queueView(channel) {
+export function queueView(model, channel) {
   /** @type {Map<string, JobRow>} */
   let rows = new Map();
   const list = h("div", { class: "sf-jobs", role: "list", "aria-label": "Jobs" });
@@ -65,5 +66,13 @@ export function queueView(channel) {
       silence.hidden = false;
     }
   }, channel);
-  return { element, close: seen.close };
+  model.on("change:version", seen.now);
+  seen.now();
+  return {
+    element,
+    close: () => {
+      model.off("change:version", seen.now);
+      seen.close();
+    },
+  };
 }
