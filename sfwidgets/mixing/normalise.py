@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 
 from sfwidgets.audio.blocks import Block
@@ -12,16 +10,6 @@ CEILING = -1.0
 """dBFS, or dBTP: what streaming services ask for, so that encoders don't overshoot."""
 TARGET_LOUDNESS = -14.0
 """LUFS: the level to which the large streaming services bring music."""
-
-
-class Normaliser(Protocol):
-    """Hears a mix once, then says the factor for it."""
-
-    def push(self, block: Block) -> None:
-        """Hear the next block, of shape (2, frames)."""
-
-    def gain(self) -> float:
-        """Return the factor; 1 for silence."""
 
 
 class ToPeak:

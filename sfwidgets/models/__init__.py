@@ -24,6 +24,7 @@ from sfwidgets.models.base import Moment, Value, check_id, one_line, utc_now
 from sfwidgets.models.jobs import TERMINAL, Event, Job, JobKind, JobStatus
 from sfwidgets.models.mixes import MIXTURE, Lane, Loop, Mix
 from sfwidgets.models.stems import (
+    STEM_ORDER,
     ModelInfo,
     Scores,
     SeparationOptions,
@@ -37,6 +38,7 @@ from sfwidgets.models.tracks import AudioInfo, Track, Usage
 
 __all__ = [
     "MIXTURE",
+    "STEM_ORDER",
     "TERMINAL",
     "Analysis",
     "AudioInfo",

@@ -5,6 +5,7 @@ Once this is imported, a job shows itself in a cell as a `JobProgress`.
 
 from sfwidgets.jobs import JobHandle
 from sfwidgets.widgets.analysis import AnalysisView
+from sfwidgets.widgets.base import in_kernel
 from sfwidgets.widgets.browser import LibraryBrowser
 from sfwidgets.widgets.compare import CompareView
 from sfwidgets.widgets.importing import ImportPanel
@@ -21,7 +22,7 @@ def _show_jobs() -> None:
     from IPython.core.getipython import get_ipython
 
     shell = get_ipython()
-    if shell is not None and shell.display_formatter is not None:
+    if in_kernel() and shell is not None and shell.display_formatter is not None:
         shell.display_formatter.ipython_display_formatter.for_type(JobHandle, show_job)
 
 

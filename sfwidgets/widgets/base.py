@@ -57,12 +57,16 @@ class View(anywidget.AnyWidget):  # type: ignore[misc]
         if hasattr(self.comm, "_reply_subshell_for"):
             self.comm._reply_subshell_for = _as_the_page_asked
 
+    def __del__(self) -> None:
+        if self.comm is not None:  # else it was never made whole: its arguments were refused
+            super().__del__()
+
     def still(self) -> str:
         """Return HTML that stands for the widget where no kernel runs: in a saved notebook, in a converted one."""
         return ""
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        if not in_dashboard():
+        if in_kernel() and not in_dashboard():
             still = self.still()
             if still:
                 from IPython.display import HTML, display
@@ -106,6 +110,13 @@ def bundle(name: str) -> tuple[str, str]:
             code="not_built",
         )
     return script.read_text(encoding="utf-8"), style.read_text(encoding="utf-8") if style.exists() else ""
+
+
+def in_kernel() -> bool:
+    """Return whether a notebook's page is there to show widgets, and not a terminal or a script."""
+    from IPython.core.getipython import get_ipython
+
+    return getattr(get_ipython(), "kernel", None) is not None
 
 
 def in_dashboard() -> bool:

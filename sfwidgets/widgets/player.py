@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import uuid
 from base64 import b64encode
@@ -11,6 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from threading import Lock, Timer
 from typing import Any, Literal
+from weakref import WeakSet
 
 from pydantic import ValidationError
 from traitlets import Bool, Dict, Float, Instance, Int, List, Unicode
@@ -89,9 +91,11 @@ class StemPlayer(Handover, View):
         self._saving: Timer | None = None
         self._lock = Lock()
         self._export: Export | None = None
+        self._kept = self._open.mix()
         key = uuid.uuid4().hex
-        super().__init__(model_id=key, key=key, track=self._open.wire(), mix=self._open.mix(), cues=self._open.cues())
+        super().__init__(model_id=key, key=key, track=self._open.wire(), mix=self._kept, cues=self._open.cues())
         self.observe(self._save_later, "mix")
+        _LIVING.add(self)
 
     def load(self, track: TrackLike, stem_set: StemSet | None = None) -> None:
         """Show another track in this one's place, or the same one anew; raises `NotFoundError`."""
@@ -334,6 +338,7 @@ class StemPlayer(Handover, View):
 
     def _show_mix(self, mix: Mix) -> None:
         """Show a mix that is saved already."""
+        self._kept = mix
         self.unobserve(self._save_later, "mix")
         self.mix = mix
         self.observe(self._save_later, "mix")
@@ -347,14 +352,17 @@ class StemPlayer(Handover, View):
             self._saving.start()
 
     def _save(self, opened: OpenTrack) -> None:
-        """Save the mix with its track now, where it was changed."""
+        """Save now with the track what was changed; what another player of it has changed meanwhile stays."""
         with self._lock:
             waiting, self._saving = self._saving, None
         if waiting is None:
             return
         waiting.cancel()
+        said: Mix = self.mix
+        changed = {name: value for name, value in said if getattr(self._kept, name) != value}
+        self._kept = said
         try:
-            self._wb.save_mix(opened.track, self.mix)
+            self._wb.save_mix(opened.track, self._wb.mix(opened.track).model_copy(update=changed))
         except SoundForgeError as error:
             self.fault = error.message
 
@@ -377,3 +385,13 @@ def _drawn(lanes: dict[str, Peaks], title: str) -> bytes:
     buffer = BytesIO()
     reduced.save(buffer, format="png", optimize=True)
     return buffer.getvalue()
+
+
+_LIVING: WeakSet[StemPlayer] = WeakSet()
+
+
+@atexit.register
+def _save_all() -> None:
+    """Save what was changed in the last second before the process ends."""
+    for player in list(_LIVING):
+        player._save(player._open)

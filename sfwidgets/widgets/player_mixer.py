@@ -42,6 +42,8 @@ def moment(value: Any, duration: float) -> float:
 class Strip:
     """One stem's strip; what is set here is set on the page."""
 
+    __slots__ = ("_name", "_player")
+
     def __init__(self, player: StemPlayer, name: str) -> None:
         self._player = player
         self._name = name

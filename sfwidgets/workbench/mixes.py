@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sfwidgets.errors import InvalidInputError, NotFoundError
-from sfwidgets.models import MIXTURE, Mix, Span, StemSet
+from sfwidgets.models import MIXTURE, STEM_ORDER, Mix, Span, StemSet, Track
 from sfwidgets.workbench.base import TrackLike, first_fault
 from sfwidgets.workbench.stems import WithStems
 
@@ -82,6 +82,7 @@ class WithMixes(WithStems):
         if chosen is None:
             heard = heard.model_copy(update={"source": MIXTURE})
         names = [] if chosen is None else [Path(one.name).stem for one in chosen.stems]
+        self._check_lanes(whole, heard)
         gains = mixing.gains(heard, [*names, MIXTURE]) if stem is None else {stem: (1.0, 1.0)}
         with ExitStack() as files:
             lanes = {
@@ -105,6 +106,16 @@ class WithMixes(WithStems):
             if notices is not None:
                 notices.append(told)
         return target
+
+    def _check_lanes(self, track: Track, mix: Mix) -> None:
+        """Raise `InvalidInputError` where a mix speaks of a lane that no stems of the track, and no model, have."""
+        known = {Path(one.name).stem for found in self.stem_sets(track) for one in found.stems} | {MIXTURE, *STEM_ORDER}
+        wrong = [name for name in mix.lanes if name.removeprefix("no_") not in known and name not in known]
+        if wrong:
+            raise InvalidInputError(
+                f"There is no stem {wrong[0]!r} to mix. There may be: {', '.join(sorted(known - {MIXTURE}))}.",
+                code="bad_mix",
+            )
 
     def reader(self, track: TrackLike, lane: str, stem_set: StemSet | None = None) -> Reader:
         """Return what reads any part of a lane at once: a stem's name, or `mixture`.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator
@@ -277,3 +279,31 @@ def _finished(player: StemPlayer, job: str) -> dict[str, Any]:
             return dict(state["file"])
         time.sleep(0.02)
     raise AssertionError("the export does not end")
+
+
+def test_two_players_of_a_track_lose_nothing_of_one_another(shared_wb: Workbench, track: Track) -> None:
+    first, second = StemPlayer(shared_wb, track), StemPlayer(shared_wb, track)
+    first.change(loops=[{"start": 1, "end": 2, "label": "kept"}])
+    first.close()
+    second.volume = 0.75
+    second.close()
+    kept = shared_wb.mix(track)
+    assert [loop.label for loop in kept.loops] == ["kept"]
+    assert kept.volume == 0.75
+
+
+def test_what_was_set_last_is_kept_when_the_process_ends(shared_wb: Workbench, track: Track) -> None:
+    script = (
+        "from sfwidgets import Workbench\nfrom sfwidgets.widgets import StemPlayer\n"
+        f"player = StemPlayer(Workbench({str(shared_wb.settings.library)!r}), {track.id!r})\nplayer.speed = 0.5"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+    assert shared_wb.mix(track).speed == 0.5
+
+
+def test_a_wrong_name_of_a_stem_is_refused(shared_wb: Workbench, track: Track, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="'vocal'"):
+        shared_wb.render(track, tmp_path / "a.wav", mix=Mix(lanes={"vocal": Lane(muted=True)}))
+    player = StemPlayer(shared_wb, track)
+    with pytest.raises(AttributeError):
+        player.stems["vocals"].mute = True
