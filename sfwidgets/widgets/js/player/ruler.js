@@ -55,7 +55,7 @@ export function ruler(view) {
       const x = (i * step - start) * perSecond;
       context.fillRect(Math.round(x * ratio) / ratio, top + 13, 1 / ratio, ROW - 13);
       const text = step < 1 ? `${clock(i * step)}.${Math.round(i * step * 10) % 10}` : clock(i * step);
-      context.fillText(text, x + 4, top + 10);
+      if (x + 4 + context.measureText(text).width <= width) context.fillText(text, x + 4, top + 10);
     }
   }
 
