@@ -98,19 +98,19 @@ class Attempt:
             record(connection)
             following = [self._insert(connection, kind) for kind in done.then]
         _tell(done)
-        self._begin(following)
+        self.begin(following)
 
-    def go_on_without(self) -> None:
-        """Ask for what was to follow a separation that had no model: an analysis needs none."""
+    def ask_for_analysis(self) -> list[tuple[Job, bool]]:
+        """Ask for the analysis that was to follow a separation which has no model: an analysis needs none."""
         with self._shared.database.write() as connection:
-            following = [self._insert(connection, kind) for kind in self.job.then if kind == "analysis"]
-        self._begin(following)
+            return [self._insert(connection, kind) for kind in self.job.then if kind == "analysis"]
 
     def _insert(self, connection: Connection, kind: JobKind) -> tuple[Job, bool]:
         job = self.job
         return self._shared.jobs.insert(connection, job.owner, kind, job.track_id, {}, settings=self._claim_settings)
 
-    def _begin(self, asked: list[tuple[Job, bool]]) -> None:
+    def begin(self, asked: list[tuple[Job, bool]]) -> None:
+        """Tell of jobs that were asked for, and send them to the workers."""
         for job, created in asked:
             if created:
                 _tell(job)
@@ -135,9 +135,9 @@ def run_job(job_id: str, task: str) -> None:
             _end(lambda: shared.jobs.cancelled(claim.job))
         except Exception as error:
             sentence, code = _explain(error, job_id)
+            following = attempt.ask_for_analysis() if isinstance(error, ModelUnavailableError) else []
             _end(lambda: shared.jobs.fail(claim.job, sentence, code))
-            if isinstance(error, ModelUnavailableError):
-                attempt.go_on_without()
+            attempt.begin(following)
 
 
 def _work(attempt: Attempt) -> None:
