@@ -17,7 +17,7 @@ SERVER = ROOT / "server_ext"
 
 ROWS = [
     {"settings", "errors", "models"},
-    {"audio"},
+    {"audio", "bundles"},
     {"separation", "analysis", "sources", "mixing"},
     {"library"},
     {"jobs"},

@@ -10,10 +10,11 @@ from urllib.parse import quote
 
 import numpy as np
 
+from sfwidgets.bundles import bundle
 from sfwidgets.models import MIXTURE, Analysis, Scores, Stem, StemSet, Track, stem_rank
 from sfwidgets.models.base import utc_now
 from sfwidgets.report import facts, sound
-from sfwidgets.report.template import TEMPLATES, bundle, inline, write_page
+from sfwidgets.report.template import TEMPLATES, inline, write_page
 
 if TYPE_CHECKING:
     from sfwidgets.audio import Peaks

@@ -12,10 +12,9 @@ from typing import Any
 from sfwidgets import __version__
 from sfwidgets.audio import writable_folder
 from sfwidgets.audio.disk import full_disk_is_told
-from sfwidgets.errors import InvalidInputError, UnavailableError
+from sfwidgets.errors import InvalidInputError
 
 TEMPLATES = Path(__file__).parent / "templates"
-_BUNDLES = Path(__file__).parents[1] / "widgets" / "static"
 
 
 def write_page(file: Path, template: str, *, script: str, style: str, **values: Any) -> Path:
@@ -45,17 +44,6 @@ def write_page(file: Path, template: str, *, script: str, style: str, **values: 
     finally:
         temporary.unlink(missing_ok=True)
     return file
-
-
-def bundle(name: str) -> tuple[str, str]:
-    """Return a bundle's script and style, as `make` builds them; raises `UnavailableError` where they were not built."""
-    code, style = _BUNDLES / f"{name}.js", _BUNDLES / f"{name}.css"
-    if not code.exists():
-        raise UnavailableError(
-            "The report's player was not built. In a checkout run `make setup`; otherwise install the package again.",
-            code="not_built",
-        )
-    return code.read_text(encoding="utf-8"), style.read_text(encoding="utf-8") if style.exists() else ""
 
 
 def inline(mime: str, content: bytes) -> str:

@@ -5,18 +5,16 @@ from __future__ import annotations
 import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, ClassVar
 
 import anywidget
 import ipywidgets
 from traitlets import Unicode
 
+from sfwidgets.bundles import bundle
 from sfwidgets.errors import SoundForgeError, UnavailableError
 
 log = logging.getLogger(__name__)
-
-STATIC = Path(__file__).parent / "static"
 
 _ANSWERING = ThreadPoolExecutor(max_workers=4, thread_name_prefix="sfwidgets-answer")
 """Questions are answered here, so that a cell and an answer never wait for one another."""
@@ -99,17 +97,6 @@ class View(anywidget.AnyWidget):  # type: ignore[misc]
 
 def _as_the_page_asked(_data: Any, subshell: str | None) -> str | None:
     return subshell
-
-
-def bundle(name: str) -> tuple[str, str]:
-    """Return a widget's JavaScript and style, as `make` builds them; raises `UnavailableError` where they were not built."""
-    script, style = STATIC / f"{name}.js", STATIC / f"{name}.css"
-    if not script.exists():
-        raise UnavailableError(
-            "The widgets' JavaScript was not built. In a checkout run `make setup`; otherwise install the package again.",
-            code="not_built",
-        )
-    return script.read_text(encoding="utf-8"), style.read_text(encoding="utf-8") if style.exists() else ""
 
 
 def in_kernel() -> bool:
