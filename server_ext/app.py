@@ -1,11 +1,18 @@
-"""The extension itself: its routes, and the one workbench that they all call."""
+"""The extension itself: its routes, who may call them, the one workbench behind them, and the events from it."""
 
 from __future__ import annotations
 
-from jupyter_server.extension.application import ExtensionApp
+import ipaddress
+from typing import Any
+from urllib.parse import urlsplit
 
-from server_ext.handlers import ROUTES
-from server_ext.opened import SETTING, Opened
+from jupyter_server.extension.application import ExtensionApp
+from traitlets import Bool, List, TraitError, Unicode, default, validate
+
+from server_ext import handlers, live
+from server_ext.gate import POLICY, Policy
+from server_ext.opened import LIVE, SETTING, Opened
+from sfwidgets.settings import Settings
 
 
 class SoundForge(ExtensionApp):
@@ -15,14 +22,59 @@ class SoundForge(ExtensionApp):
     description = "Sound Forge Alchemy: tracks, stems and analyses over HTTP."
     load_other_extensions = True
 
+    sign_in = Bool(
+        True, help="False: the API's paths ask for no sign-in. Only where the server listens on loopback."
+    ).tag(config=True)
+    allow_origins = List(Unicode(), help="Other origins whose pages may call the API, like http://localhost:3000.").tag(
+        config=True
+    )
+
+    @default("allow_origins")
+    def _origins_of_the_settings(self) -> list[str]:
+        return list(Settings().allow_origins)
+
+    @validate("allow_origins")
+    def _check_origins(self, proposal: Any) -> list[str]:
+        return [_origin(value) for value in proposal["value"]]
+
     def initialize_settings(self) -> None:
-        """Hand the workbench to the handlers; it is opened when it is first asked for."""
-        self.settings[SETTING] = Opened()
+        """Hand the handlers what they share; the library is opened when it is first asked for."""
+        if not self.sign_in:
+            self._check_loopback()
+        opened = Opened()
+        self.settings[SETTING] = opened
+        self.settings[LIVE] = live.Live(opened)
+        self.settings[POLICY] = Policy(self.sign_in, frozenset(self.allow_origins))
 
     def initialize_handlers(self) -> None:
         """Add the routes."""
-        self.handlers.extend(ROUTES)
+        self.handlers.extend([*live.routes(self.settings[LIVE]), *handlers.handlers()])
 
     async def stop_extension(self) -> None:
-        """Close the workbench; jobs go on."""
+        """End the events and close the workbench; jobs go on."""
+        await self.settings[LIVE].close()
         await self.settings[SETTING].close()
+
+    def _check_loopback(self) -> None:
+        server = self.serverapp
+        if server is None or not _is_loopback(server.ip) or server.allow_remote_access:
+            raise TraitError(
+                "Without sign-in the server may only listen on this machine's own address: leave ServerApp.ip at 127.0.0.1 "
+                "and ServerApp.allow_remote_access off, or leave SoundForge.sign_in on."
+            )
+
+
+def _is_loopback(address: str) -> bool:
+    if address == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def _origin(value: str) -> str:
+    parts = urlsplit(value.rstrip("/").lower())
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query or parts.fragment:
+        raise TraitError(f"{value!r} is no origin. Name each one like http://localhost:3000; there is no '*'.")
+    return f"{parts.scheme}://{parts.netloc}"

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import asyncio
 
+from sfwidgets.errors import SoundForgeError
+from sfwidgets.models import Health
+from sfwidgets.settings import Settings
 from sfwidgets.workbench import Workbench
+from sfwidgets.workbench.health import unopened
 
 SETTING = "soundforge_workbench"
 """The server's setting that holds it."""
+LIVE = "soundforge_live"
+"""The server's setting that holds the live events."""
 
 
 class Opened:
     """The workbench of all handlers; opening it touches the disk, so that a thread does it."""
 
     def __init__(self) -> None:
+        self.settings = Settings()
         self._opening = asyncio.Lock()
         self._workbench: Workbench | None = None
 
@@ -23,6 +30,19 @@ class Opened:
             if self._workbench is None:
                 self._workbench = await asyncio.to_thread(Workbench)
             return self._workbench
+
+    @property
+    def current(self) -> Workbench | None:
+        """The workbench, where it has been opened."""
+        return self._workbench
+
+    async def health(self) -> Health:
+        """Return how the server's parts are, also where the library can't be opened."""
+        try:
+            workbench = await self.workbench()
+        except SoundForgeError:
+            return await asyncio.to_thread(unopened, self.settings)
+        return await asyncio.to_thread(workbench.health)
 
     async def close(self) -> None:
         """Close the workbench where it was opened."""

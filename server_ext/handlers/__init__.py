@@ -2,9 +2,63 @@
 
 from __future__ import annotations
 
-from server_ext.handlers.audio import MixtureAudio, StemAudio
+from typing import Any
 
-ROUTES = [
-    (r"/api/tracks/([^/]*)/stems/([^/]*)/([^/]*)\.wav", StemAudio),
-    (r"/api/tracks/([^/]*)/mixture\.wav", MixtureAudio),
+from server_ext.handlers import (
+    analyze,
+    audio,
+    base,
+    docs,
+    download,
+    gateway,
+    jobs,
+    process,
+    spotify,
+    tracks,
+)
+from server_ext.handlers.base import Handler
+from server_ext.operation import pattern
+
+Route = tuple[str, type[Handler]] | tuple[str, type[Handler], dict[str, Any]]
+
+_SERVICES = {"download": {"download"}, "process": {"processing", "model"}, "analyze": {"analysis"}}
+
+ROUTES: list[Route] = [
+    ("/health", gateway.HealthCheck),
+    ("/api/config", gateway.Config),
+    ("/api/stats", gateway.Statistics),
+    ("/api/spotify/fetch", spotify.Fetch),
+    ("/api/download/track", download.Download),
+    ("/api/download/track/{trackId}", download.DownloadedTrack),
+    ("/api/process/separate", process.Separate),
+    ("/api/process/track/{trackId}", process.ProcessedTrack),
+    ("/api/models", process.Models),
+    ("/api/process/models", process.Models),
+    ("/api/process/models/download", process.FetchModel),
+    ("/api/analyze/analyze", analyze.Analyze),
+    ("/api/analyze/track/{trackId}", analyze.AnalyzedTrack),
+    *(
+        (f"/api/{service}/job/{{jobId}}{rest}", handler, {"kinds": frozenset(kinds)})
+        for service, kinds in _SERVICES.items()
+        for rest, handler in (("", jobs.OneJob), ("/cancel", jobs.CancelJob), ("/retry", jobs.RetryJob))
+    ),
+    ("/api/jobs", jobs.Jobs),
+    ("/api/tracks", tracks.Tracks),
+    ("/api/tracks/{trackId}", tracks.OneTrack),
+    ("/api/tracks/{trackId}/stems/{setId}/{name}.wav", audio.StemAudio),
+    ("/api/tracks/{trackId}/mixture.wav", audio.MixtureAudio),
+    ("/openapi.json", docs.Document),
+    ("/api/docs", docs.Page),
 ]
+
+_OURS = "spotify|download|process|analyze|models|config|stats|tracks|uploads|jobs|docs"
+"""First parts of paths under `/api/` that nobody else serves."""
+
+
+def handlers() -> list[tuple[str, type[Handler], dict[str, Any]]]:
+    """Return the routes as tornado takes them; what is not there under our paths is said in JSON, too."""
+    found = [
+        (pattern(template), handler, {"template": template, **(given[0] if given else {})})
+        for template, handler, *given in ROUTES
+    ]
+    return [*found, (rf"/api/(?:{_OURS})(?:/.*)?", base.Nothing, {"template": ""})]

@@ -1,27 +1,26 @@
-"""What every handler has in common: who may call it, and how it says that something went wrong."""
+"""What every handler has in common: the gate before it, a bounded body, answers as JSON, and threads for the work."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from jupyter_server.base.handlers import JupyterHandler
 from tornado import web
 
-from server_ext.opened import SETTING
-from sfwidgets.errors import SoundForgeError
+from server_ext.gate import Gate
+from server_ext.opened import LIVE, SETTING, Opened
+from server_ext.operation import encode
 from sfwidgets.workbench import Workbench
 
-_SENTENCES = {
-    400: ("This request is malformed.", "invalid_input"),
-    401: ("Sign in to use this: with the server's token, or through its login page.", "not_signed_in"),
-    403: ("This request is refused: it comes from another site, or its user may not do this.", "refused"),
-    404: ("There is no such thing here.", "not_found"),
-    405: ("This can't be done here.", "method_not_allowed"),
-}
-_INTERNAL = ("Something went wrong inside Sound Forge; the server's log says what. Try again.", "internal")
+if TYPE_CHECKING:
+    from server_ext.live import Live
+
+LARGEST_JSON = 1_000_000
+"""Bytes of a JSON body."""
+PATIENCE = 30.0
+"""Seconds in which a JSON body has to arrive."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -35,37 +34,103 @@ async def in_thread(function: Callable[P, T], *given: P.args, **named: P.kwargs)
     return await asyncio.get_running_loop().run_in_executor(_THREADS, lambda: function(*given, **named))
 
 
-class Handler(JupyterHandler):
-    """Lets in whom Jupyter Server lets in, and answers errors as JSON: `{"error", "code"}`, never as a page."""
+@web.stream_request_body
+class Handler(Gate):
+    """A path of the API. Its methods are declared by `server_ext.operation.operation`."""
 
-    auth_resource = "soundforge"
+    template = ""
+    """The route as the OpenAPI document has it."""
+    body = b""
+    """What the client sent."""
 
-    async def prepare(self) -> None:  # type: ignore[override]
-        """Let a request in: 401 without sign-in, 403 from another origin or under another host's name."""
-        await super().prepare(_redirect_to_login=False)
-        if self.current_user is None:
-            raise web.HTTPError(401)
-        if not self.check_origin():
-            raise web.HTTPError(403)
+    def initialize(self, template: str) -> None:
+        """Take what the route says."""
+        self.template = template
+        self._received: list[bytes] = []
+        self._left = LARGEST_JSON
+        self._impatience: asyncio.TimerHandle | None = None
 
-    async def workbench(self) -> Workbench:
-        """Return the workbench of this server."""
-        found: Workbench = await self.settings[SETTING].workbench()
+    async def prepare(self, *, _redirect_to_login: Any = False) -> None:
+        """Let the request in, and turn a large body away before it comes."""
+        await super().prepare()
+        await self.expect_body()
+
+    async def expect_body(self) -> None:
+        """Look at what is announced of the body: at most a megabyte of JSON, within half a minute."""
+        announced = self.request.headers.get("Content-Length", "0")
+        if announced.isascii() and announced.isdigit() and int(announced) > LARGEST_JSON:
+            raise web.HTTPError(413)
+        self._impatience = asyncio.get_running_loop().call_later(PATIENCE, self._give_up)
+
+    def data_received(self, chunk: bytes) -> None:
+        """Take a part of the body, as long as it is not too large."""
+        self._left -= len(chunk)
+        if self._left >= 0:
+            self._received.append(chunk)
+        else:
+            self._received.clear()
+
+    def on_body(self) -> None:
+        """Put the body together; raises `HTTPError` 413 for one that came in chunks and was too large."""
+        if self._impatience is not None:
+            self._impatience.cancel()
+        if self._left < 0:
+            raise web.HTTPError(413)
+        self.body = b"".join(self._received)
+
+    def on_connection_close(self) -> None:
+        """Forget the body of a client that has gone."""
+        super().on_connection_close()
+        if self._impatience is not None:
+            self._impatience.cancel()
+
+    def _give_up(self) -> None:
+        self.send_error(408)
+
+    @property
+    def opened(self) -> Opened:
+        """What opens the library."""
+        found: Opened = self.settings[SETTING]
         return found
 
-    def log_exception(self, kind: Any, error: Any, trace: Any) -> None:
-        """Log what is ours to mend, not what a client got wrong."""
-        if not (isinstance(error, SoundForgeError) and error.status < 500):
-            super().log_exception(kind, error, trace)
+    async def workbench(self) -> Workbench:
+        """Return the workbench of whoever calls."""
+        return await self.opened.workbench()
 
-    def write_error(self, status_code: int, **given: Any) -> None:
-        """Answer with an error's sentence and code."""
-        error = given.get("exc_info", (None, None, None))[1]
-        if isinstance(error, SoundForgeError):
-            self.set_status(error.status)
-            body = error.to_dict()
-        else:
-            sentence, code = _SENTENCES.get(status_code, _INTERNAL)
-            body = {"error": sentence, "code": code}
+    async def call(self, function: Callable[[Workbench], T]) -> T:
+        """Return what a function makes of the caller's workbench, in a thread."""
+        return await in_thread(function, await self.workbench())
+
+    @property
+    def live(self) -> Live:
+        """The events of this server."""
+        found: Live = self.settings[LIVE]
+        return found
+
+    async def answer(self, answer: Any, status: int = 200) -> None:
+        """Send JSON, which a thread makes of the answer, and wait until it is written."""
+        content = await in_thread(encode, answer)
+        self.set_status(status)
         self.set_header("Content-Type", "application/json; charset=utf-8")
-        self.finish(body)
+        self.set_header("Cache-Control", "no-store")
+        await self.finish(content)
+
+    def options(self, *_path: str) -> None:
+        """Answer a preflight of the Fetch standard; the gate has looked at its origin."""
+        asked = self.request.headers.get("Access-Control-Request-Headers", "")
+        self.set_header("Access-Control-Allow-Methods", ", ".join(self.allowed_methods()))
+        self.set_header("Access-Control-Allow-Headers", asked)
+        self.set_header("Access-Control-Max-Age", "600")
+        if self.request.headers.get("Access-Control-Request-Private-Network") == "true":
+            self.set_header("Access-Control-Allow-Private-Network", "true")
+        self.set_status(204)
+        self.finish()
+
+
+class Nothing(Handler):
+    """Answers for paths under ours that do not exist."""
+
+    async def prepare(self, *, _redirect_to_login: Any = False) -> None:
+        """Let the request in, then say that there is nothing."""
+        await super().prepare()
+        raise web.HTTPError(404)

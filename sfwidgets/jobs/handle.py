@@ -31,6 +31,11 @@ class JobHandle:
         return self._job
 
     @property
+    def last(self) -> Job:
+        """The job as it was last read; asks nobody."""
+        return self._job
+
+    @property
     def id(self) -> str:
         """The job's id."""
         return self._job.id

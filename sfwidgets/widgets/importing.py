@@ -14,7 +14,7 @@ from typing import Any
 
 from traitlets import Bool, Dict, List
 
-from sfwidgets.errors import ConflictError, InvalidInputError, NotFoundError, SoundForgeError, UnavailableError
+from sfwidgets.errors import ConflictError, InvalidInputError, NotFoundError, SoundForgeError
 from sfwidgets.jobs import JobHandle
 from sfwidgets.models import Track, one_line
 from sfwidgets.widgets.base import View
@@ -32,10 +32,6 @@ LARGEST_CHUNK = 4 << 20
 KEPT_ITEMS = 100
 HELD_SECONDS = 5.0
 """What shall be made of a file is asked for this much later, at most, so that files added before it come first."""
-
-NO_LINKS = (
-    "Spotify links are not supported yet: this version takes audio files only. Drop the song as a file, or choose one."
-)
 
 
 class ImportPanel(View):
@@ -145,16 +141,10 @@ class ImportPanel(View):
                 self._uploads.pop(str(upload), None)
                 self._moved.notify_all()
 
-    def answer_link(self, link: str, settings: dict[str, Any]) -> dict[str, Any]:
-        """Add the song behind a link; says what is missing where this version can't."""
-        fetch = getattr(self._wb, "fetch", None)
-        if fetch is None:
-            raise UnavailableError(NO_LINKS, code="no_sources")
-        number = next(self._numbers)
-        asked = read_settings(settings)
-        self._check(asked)
-        shown = one_line(str(link))[:500]
-        return self._begin_item(_Item(secrets.token_hex(8), shown, fetch(shown), asked, number))
+    def answer_link(self, link: str, settings: dict[str, Any]) -> None:
+        """Add the song behind a link; says what is missing, which this version's façade always does."""
+        self._check(read_settings(settings))
+        self._wb.fetch(one_line(str(link))[:500])
 
     def answer_state(self) -> list[dict[str, Any]]:
         """Return what has been uploaded, the jobs as the table has them now."""

@@ -147,8 +147,6 @@ def test_a_chunk_that_gets_lost_is_sent_again_and_the_file_is_whole(
 def test_dropping_a_file_and_adding_a_link_are_taken_and_the_link_says_what_is_missing(
     panel: Any, shared_wb: Workbench
 ) -> None:
-    if hasattr(shared_wb, "fetch"):
-        pytest.skip("sources are here")
     panel.get_by_role("button", name="Split songs into stems").click()
     expect(panel.get_by_text("Drop or choose a song first.")).to_be_visible()
     dropped = panel.evaluate_handle(

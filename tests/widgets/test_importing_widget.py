@@ -198,7 +198,5 @@ def test_a_page_can_not_open_uploads_without_end_and_an_abort_makes_room(shared_
 
 
 def test_a_spotify_link_says_what_is_missing(shared_wb: Workbench) -> None:
-    if hasattr(shared_wb, "fetch"):
-        pytest.skip("sources are here")
     with pytest.raises(SoundForgeError, match="not supported yet"):
         ImportPanel(shared_wb).answer_link("https://open.spotify.com/track/abc", ALL)

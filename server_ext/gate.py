@@ -1,0 +1,149 @@
+"""Who may come in: one gate for every path of ours, over HTTP and at the sockets alike.
+
+In this order: the host's name, the origin, the sign-in (Jupyter Server's own, or none with `--no-sign-in`), the XSRF
+token of requests that are signed in by cookie, and Jupyter Server's authorizer. Neither tornado's plain handlers nor
+python-socketio's check any of it by themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from jupyter_server.auth.identity import User
+from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.utils import ensure_async
+from tornado import web
+
+from sfwidgets.errors import SoundForgeError
+from sfwidgets.settings import LOCAL_OWNER
+
+POLICY = "soundforge_policy"
+"""The server's setting that holds the policy."""
+
+ANYBODY = User(username="anybody", display_name="Anybody on this machine")
+"""Who calls where nobody needs to sign in."""
+
+EXPOSED = (
+    "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Location, Retry-After, Track-Id, "
+    "Tus-Extension, Tus-Max-Size, Tus-Resumable, Tus-Version, Upload-Expires, Upload-Length, Upload-Offset"
+)
+"""Response headers that a page of another origin may read."""
+
+_SENTENCES = {
+    400: ("This request is malformed.", "invalid_input"),
+    401: ("Sign in to use this: with the server's token, or through its login page.", "not_signed_in"),
+    403: ("This request is refused: it comes from another site, or its user may not do this.", "refused"),
+    404: ("There is no such thing here.", "not_found"),
+    405: ("This can't be done here.", "method_not_allowed"),
+    408: ("This request took too long to arrive. Send it again.", "too_slow"),
+    413: ("This request is too large.", "too_large"),
+}
+_INTERNAL = ("Something went wrong inside Sound Forge; the server's log says what. Try again.", "internal")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the server was started with."""
+
+    sign_in: bool = True
+    origins: frozenset[str] = frozenset()
+    """Other origins whose pages may call, like `http://localhost:3000`."""
+
+
+class Gate(JupyterHandler):
+    """Lets a request in, or answers it with an error as JSON: `{"error", "code"}`, never as a page."""
+
+    auth_resource = "soundforge"
+    public = False
+    """True for what is answered without sign-in."""
+    owner: str = LOCAL_OWNER
+    """Whose tracks and jobs a request that was let in is about."""
+
+    @property
+    def policy(self) -> Policy:
+        """What the server was started with."""
+        found: Policy = self.settings[POLICY]
+        return found
+
+    async def prepare(self, *, _redirect_to_login: Any = False) -> None:
+        """Let a request in: 401 without sign-in; 403 from another origin, to another host, or without XSRF token."""
+        if not self.check_origin():
+            raise web.HTTPError(403)
+        await super().prepare(_redirect_to_login=_redirect_to_login)
+        if self.public or self.request.method == "OPTIONS":
+            return
+        if self.current_user is None:
+            if self.policy.sign_in:
+                raise web.HTTPError(401)
+            self.current_user = ANYBODY
+        action = "read" if self.request.method in ("GET", "HEAD") else "write"
+        allowed = self.authorizer.is_authorized(self, self.current_user, action, self.auth_resource)
+        if not await ensure_async(allowed):
+            raise web.HTTPError(403)
+
+    def check_origin(self, origin_to_satisfy_tornado: str = "") -> bool:
+        """Return whether the request names no origin, this server's own, or a listed one."""
+        del origin_to_satisfy_tornado
+        origin = self.request.headers.get("Origin", self.request.headers.get("Sec-Websocket-Origin"))
+        if origin is None:
+            return True
+        own = urlsplit(origin).netloc.lower() == self.request.headers.get("Host", "").lower()
+        return own or origin.lower() in self.policy.origins
+
+    def check_xsrf_cookie(self) -> None:
+        """Ask for the XSRF token of a request that a cookie signs in; the origin was checked for all others."""
+        if hasattr(self, "_jupyter_current_user") and self.current_user is not None and self.policy.sign_in:
+            super().check_xsrf_cookie()
+
+    def set_default_headers(self) -> None:
+        """Set the headers of every answer, errors too: those that a listed origin's page needs among them."""
+        super().set_default_headers()
+        self.set_header("Vary", "Origin")
+        shared = "cross-origin" if self.policy.origins else "same-origin"
+        self.set_header("Cross-Origin-Resource-Policy", shared)
+        origin = self.request.headers.get("Origin", "")
+        if origin.lower() in self.policy.origins:
+            self.set_header("Access-Control-Allow-Origin", origin)
+            self.set_header("Access-Control-Allow-Credentials", "true")
+            self.set_header("Access-Control-Expose-Headers", EXPOSED)
+
+    def set_cors_headers(self) -> None:
+        """Leave out Jupyter Server's own: they speak of its list, and let a token's request read from anywhere."""
+
+    def get_login_url(self) -> str:
+        """Refuse: nothing of ours leads to a login page."""
+        raise web.HTTPError(401)
+
+    def log_exception(self, kind: Any, error: Any, trace: Any) -> None:
+        """Log what is ours to mend, not what a client got wrong."""
+        if isinstance(error, SoundForgeError):
+            if error.status >= 500:
+                self.log.warning("%s %s: %s", self.request.method, self.request.path, error.message)
+            return
+        if not isinstance(error, web.HTTPError) or error.status_code >= 500:
+            super().log_exception(kind, error, trace)
+
+    def write_error(self, status_code: int, **given: Any) -> None:
+        """Answer with an error's sentence and code."""
+        error = given.get("exc_info", (None, None, None))[1]
+        if isinstance(error, SoundForgeError):
+            self.set_status(error.status)
+            body = error.to_dict()
+        else:
+            sentence, code = _SENTENCES.get(status_code, _INTERNAL)
+            body = {"error": sentence, "code": code}
+        if status_code == 405:
+            self.set_header("Allow", ", ".join(self.allowed_methods()))
+        self.set_header("Content-Type", "application/json; charset=utf-8")
+        self.finish(body)
+
+    def allowed_methods(self) -> list[str]:
+        """Return the methods that this path answers to."""
+        plain = web.RequestHandler
+        return [
+            verb for verb in self.SUPPORTED_METHODS
+            if getattr(type(self), verb.lower(), None) is not getattr(plain, verb.lower())
+            and getattr(type(self), verb.lower(), None) is not getattr(JupyterHandler, verb.lower())
+        ]  # fmt: skip

@@ -1,0 +1,43 @@
+"""Asking for jobs over HTTP: the events of a job wait until its 202 has been written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from server_ext.handlers.base import Handler
+from server_ext.schemas import Accepted, JobDocument, job_of, old_download
+from sfwidgets.errors import NotFoundError
+from sfwidgets.jobs import JobHandle
+from sfwidgets.models import Job, JobKind
+from sfwidgets.workbench import Workbench
+
+WORK = {
+    "download": "The download", "processing": "The separation", "analysis": "The analysis", "model": "The model's fetch",
+    "batch": "The batch",
+}  # fmt: skip
+"""What each kind of job is called, as the beginning of a sentence."""
+
+
+class Asking(Handler):
+    """A handler that asks for jobs."""
+
+    async def ask(self, submit: Callable[[Workbench], JobHandle], track_id: str | None) -> None:
+        """Ask for a job, and answer 202 before any event of it is sent."""
+        with self.live.hold(self.owner, track_id) as hold:
+            job = (await self.call(submit)).last
+            await self.answer(Accepted.of(job, WORK[job.kind]), 202)
+            hold.accepted(job.id)
+
+
+def newest_job(wb: Workbench, track_id: str, kind: JobKind) -> Job:
+    """Return a track's newest job of a kind; raises `NotFoundError` where there is none."""
+    found = wb.jobs(track_id, kind=kind, limit=1)
+    if not found:
+        raise NotFoundError(f"{WORK[kind]} of track {track_id} was not asked for.", code="job_not_found")
+    return found[0].last
+
+
+def shown(job: Job) -> JobDocument:
+    """Return a job as clients of the old API read it over HTTP."""
+    document = job_of(job)
+    return old_download(document) if job.kind == "download" else document

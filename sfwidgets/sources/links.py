@@ -1,0 +1,40 @@
+"""Links to Spotify, in the forms that people copy them in."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, NamedTuple, cast
+
+from sfwidgets.errors import InvalidInputError
+
+LinkKind = Literal["track", "album", "playlist"]
+
+_KIND_AND_ID = r"(track|album|playlist)%s([A-Za-z0-9]{1,64})"
+_URI = re.compile("spotify:" + _KIND_AND_ID % ":", re.ASCII)
+_LINK = re.compile(
+    r"(?:https?://)?(?:(?:open|play|www)\.)?spotify\.com/(?:intl-[a-z]{2,3}/)?"
+    + _KIND_AND_ID % "/"
+    + r"/?(?:[?#]\S*)?",
+    re.IGNORECASE | re.ASCII,
+)
+
+
+class SpotifyLink(NamedTuple):
+    """What a link leads to."""
+
+    kind: LinkKind
+    id: str
+
+
+def parse_link(url: str) -> SpotifyLink:
+    """Return what a link, or a `spotify:` URI, leads to; raises `InvalidInputError` for anything else.
+
+    A link may lack its scheme, be under open., play. or bare spotify.com, and carry `/intl-xx/` and a query string.
+    """
+    text = url.strip()
+    if not text:
+        raise InvalidInputError("URL is required", code="url_required")
+    found = _URI.fullmatch(text) or _LINK.fullmatch(text)
+    if found is None:
+        raise InvalidInputError("Invalid Spotify URL", code="invalid_url")
+    return SpotifyLink(cast("LinkKind", found[1].lower()), found[2])
