@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,7 +12,11 @@ from traitlets import Bool, List, TraitError, Unicode, default, validate
 
 from server_ext import handlers, live
 from server_ext.gate import POLICY, Policy
+from server_ext.garbage import ShortCollections
+from server_ext.metrics import Figures
 from server_ext.opened import LIVE, SETTING, Opened
+from server_ext.uploads import SETTING as UPLOADS
+from server_ext.uploads import OpenUploads
 from sfwidgets.settings import Settings
 
 
@@ -44,15 +49,26 @@ class SoundForge(ExtensionApp):
         opened = Opened()
         self.settings[SETTING] = opened
         self.settings[LIVE] = live.Live(opened)
+        self.settings[UPLOADS] = OpenUploads()
+        self._figures = Figures(opened)
+        self._collections = ShortCollections()
         self.settings[POLICY] = Policy(self.sign_in, frozenset(self.allow_origins))
 
     def initialize_handlers(self) -> None:
         """Add the routes."""
         self.handlers.extend([*live.routes(self.settings[LIVE]), *handlers.handlers()])
 
+    async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
+        del serverapp
+        self._collections.start()
+        self._figures.start()
+
     async def stop_extension(self) -> None:
         """End the events and close the workbench; jobs go on."""
+        await self._collections.close()
+        await self._figures.close()
         await self.settings[LIVE].close()
+        await asyncio.to_thread(self.settings[UPLOADS].close)
         await self.settings[SETTING].close()
 
     def _check_loopback(self) -> None:

@@ -16,6 +16,7 @@ from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import ensure_async
 from tornado import web
 
+from server_ext.refusal import RequestError
 from sfwidgets.errors import SoundForgeError
 from sfwidgets.settings import LOCAL_OWNER
 
@@ -131,6 +132,8 @@ class Gate(JupyterHandler):
         if isinstance(error, SoundForgeError):
             self.set_status(error.status)
             body = error.to_dict()
+            for name, value in error.headers.items() if isinstance(error, RequestError) else ():
+                self.set_header(name, value)
         else:
             sentence, code = _SENTENCES.get(status_code, _INTERNAL)
             body = {"error": sentence, "code": code}

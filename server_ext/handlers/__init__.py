@@ -13,8 +13,10 @@ from server_ext.handlers import (
     gateway,
     jobs,
     process,
+    resumable,
     spotify,
     tracks,
+    uploads,
 )
 from server_ext.handlers.base import Handler
 from server_ext.operation import pattern
@@ -43,10 +45,17 @@ ROUTES: list[Route] = [
         for rest, handler in (("", jobs.OneJob), ("/cancel", jobs.CancelJob), ("/retry", jobs.RetryJob))
     ),
     ("/api/jobs", jobs.Jobs),
-    ("/api/tracks", tracks.Tracks),
+    ("/api/tracks", uploads.NewTrack),
     ("/api/tracks/{trackId}", tracks.OneTrack),
+    ("/api/tracks/{trackId}/audio", audio.TrackAudio),
+    ("/api/tracks/{trackId}/stems/{name}", audio.StemFile),
+    ("/api/tracks/{trackId}/stems.zip", audio.StemsZip),
+    ("/api/tracks/{trackId}/peaks", audio.TrackPeaks),
+    ("/api/tracks/{trackId}/artwork", audio.TrackArtwork),
     ("/api/tracks/{trackId}/stems/{setId}/{name}.wav", audio.StemAudio),
     ("/api/tracks/{trackId}/mixture.wav", audio.MixtureAudio),
+    ("/api/uploads", resumable.NewUpload),
+    ("/api/uploads/{uploadId}", resumable.OneUpload),
     ("/openapi.json", docs.Document),
     ("/api/docs", docs.Page),
 ]

@@ -1,113 +1,265 @@
-"""Audio: a track's lanes as WAV files that a page reads piece by piece."""
+"""Audio: tracks and stems as files, as WAV that a page reads piece by piece, as an archive, and as their outlines."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
 
-from jupyter_server.auth.decorator import authorized
-from tornado import web
-from tornado.iostream import StreamClosedError
+from pydantic import BaseModel, BeforeValidator, Field, RootModel
 
-from server_ext import ranges
 from server_ext.handlers.base import Handler, in_thread
+from server_ext.handlers.sending import PARTIAL, RANGES, SendingHandler, StoredFile, StoredZip
+from server_ext.making import made
+from server_ext.operation import ID_PATTERN, Query, operation
 from server_ext.virtual_wav import VirtualWav
-from sfwidgets.audio import Reader
+from sfwidgets.audio import Peaks, Reader
 from sfwidgets.errors import NotFoundError
-from sfwidgets.models import MIXTURE, StemSet, check_id
+from sfwidgets.models import MIXTURE, StemFormat, StemSet, Track, check_format, check_id
 from sfwidgets.workbench import Workbench
 
+FORMATS = {"flac": "audio/flac", "wav": "audio/wav", "mp3": "audio/mpeg", "ogg": "audio/ogg"}
+"""The media types of the formats that audio can be had in."""
 
-class WavHandler(Handler):
-    """Sends a reader's audio, or the part that a Range header asks for; a thread reads, block by block."""
+CONTAINERS = FORMATS | {
+    "aac": "audio/aac", "ac3": "audio/ac3", "aiff": "audio/aiff", "amr": "audio/amr", "caf": "audio/x-caf",
+    "m4a": "audio/mp4", "mov": "audio/mp4", "mp4": "audio/mp4", "webm": "audio/webm", "wv": "audio/x-wavpack",
+}  # fmt: skip
+"""The media types of tracks' own files by their containers; others are sent as bytes."""
 
-    _etag: str | None = None
+PICTURES = ("image/jpeg", "image/png", "image/webp", "image/gif")
 
-    def compute_etag(self) -> str | None:
-        """Return what tells this audio from any other."""
-        return self._etag
+SetId = Annotated[str, Field(pattern=ID_PATTERN), BeforeValidator(lambda value: check_id(value, "stem set's id"))]
+Format = Annotated[StemFormat, BeforeValidator(check_format)]
 
-    async def send(self, find: Callable[[Workbench], Reader]) -> None:
-        """Answer GET and HEAD."""
+
+class SetQuery(Query):
+    """Which set of stems: the newest, unless `set` says another."""
+
+    set_id: SetId | None = Field(default=None, alias="set")
+
+
+class FileQuery(Query):
+    """In which format, as it is kept where none is named; and whether to be kept (true) or played (false)."""
+
+    format: Format | None = None
+    download: bool = False
+
+
+class StemQuery(FileQuery, SetQuery):
+    """A stem as a file."""
+
+
+class ZipQuery(SetQuery):
+    """A set's stems as an archive."""
+
+    format: Format | None = None
+
+
+class PeaksQuery(SetQuery):
+    """How fine the outlines are: at most so many pixels."""
+
+    pixels: int = Field(default=2000, ge=10, le=20_000)
+
+
+class Waveform(BaseModel):
+    """An outline as BBC audiowaveform's JSON has it, which peaks.js and waveform-data.js read."""
+
+    version: int = 2
+    channels: int = 1
+    sample_rate: int
+    samples_per_pixel: int
+    bits: int = 16
+    length: int
+    """How many pixels there are."""
+    data: list[int]
+    """The lowest and the highest sample of each pixel, by turns."""
+
+
+class Waveforms(RootModel[dict[str, Waveform]]):
+    """The outlines of a track's mixture and its stems, by name."""
+
+
+class FileHandler(SendingHandler):
+    """Sends files of the library, which are made first where they are not kept."""
+
+    async def ready(self, key: tuple[str | None, ...], find: Callable[[Workbench, bool], Path]) -> Path:
+        """Return the file that `find` gives; what has to be made first takes no thread from those who listen."""
         workbench = await self.workbench()
-        reader = await in_thread(find, workbench)
         try:
-            await self._send(reader)
-        finally:
-            await in_thread(reader.close)
+            return await in_thread(find, workbench, False)
+        except NotFoundError as error:
+            if error.code != "not_made":
+                raise
+        return await made((workbench.owner, *key), lambda: find(workbench, True))
 
-    async def _send(self, reader: Reader) -> None:
-        wav = VirtualWav(reader)
-        self._etag = f'"{reader.etag}"'
-        self.set_header("Accept-Ranges", "bytes")
+    async def ready_stem(self, track: str, stem: str, stem_set: StemSet, format: StemFormat | None) -> Path:
+        """Return the file of a stem in a format."""
+        return await self.ready(
+            (stem_set.id, stem, format),
+            lambda wb, make: wb.stem_file(track, stem, format=format, stem_set=stem_set, make=make),
+        )
+
+
+class TrackAudio(FileHandler):
+    """`/api/tracks/{trackId}/audio`: the track's own file, or its audio in another format."""
+
+    @operation(
+        "Get a track's audio",
+        query=FileQuery,
+        answer=(*dict.fromkeys(CONTAINERS.values()), "application/octet-stream"),
+        errors=(404, 416, 422, 503),
+        headers=RANGES,
+        also=PARTIAL,
+    )
+    async def get(self, track_id: str, given: FileQuery) -> None:
+        """Send the file."""
+        track = await self.call(lambda wb: wb.track(track_id))
+        path = await self.ready(
+            (track.content_hash, given.format),
+            lambda wb, make: wb.audio_file(track, format=given.format, make=make),
+        )
+        kind = given.format or (await self.call(lambda wb: wb.audio_info(track))).container
+        suffix = f".{kind}" if kind in CONTAINERS else path.suffix
+        self.name_file(_called(track) + suffix, attachment=given.download)
+        await self.send(await in_thread(StoredFile, path, CONTAINERS.get(kind, "application/octet-stream")))
+
+    head = get
+
+
+class StemFile(FileHandler):
+    """`/api/tracks/{trackId}/stems/{name}`: a stem, by its name with or without suffix."""
+
+    @operation(
+        "Get a stem",
+        query=StemQuery,
+        answer=tuple(FORMATS.values()),
+        errors=(404, 416, 422, 503),
+        headers=RANGES,
+        also=PARTIAL,
+    )
+    async def get(self, track_id: str, name: str, given: StemQuery) -> None:
+        """Send the file."""
+        track, stem_set = await self.call(lambda wb: _track_and_set(wb, track_id, given.set_id))
+        path = await self.ready_stem(track_id, name, stem_set, given.format)
+        stem = Path(stem_set[name].name).stem
+        self.name_file(f"{_called(track)} ({stem}){path.suffix}", attachment=given.download)
+        await self.send(await in_thread(StoredFile, path, FORMATS[path.suffix.removeprefix(".")]))
+
+    head = get
+
+
+class StemsZip(FileHandler):
+    """`/api/tracks/{trackId}/stems.zip`: a set's stems in one archive."""
+
+    @operation(
+        "Get all stems of a track", query=ZipQuery, answer=StoredZip.media_type, errors=(404, 422, 503),
+        headers=("If-None-Match",), also=(304,),
+    )  # fmt: skip
+    async def get(self, track_id: str, given: ZipQuery) -> None:
+        """Send the archive."""
+        track, stem_set = await self.call(lambda wb: _track_and_set(wb, track_id, given.set_id))
+        names = [Path(stem.name).stem for stem in stem_set.stems]
+        paths = await asyncio.gather(*(self.ready_stem(track_id, name, stem_set, given.format) for name in names))
+        files = {f"{name}{path.suffix}": path for name, path in zip(names, paths, strict=True)}
+        self.name_file(f"{_called(track)}.zip", attachment=True)
+        await self.send(await in_thread(StoredZip, files), in_parts=False)
+
+    head = get
+
+
+class TrackPeaks(Handler):
+    """`/api/tracks/{trackId}/peaks`: outlines to draw waveforms from."""
+
+    @operation("Get the waveforms of a track", query=PeaksQuery, answer=Waveforms, errors=(404, 422))
+    async def get(self, track_id: str, given: PeaksQuery) -> Waveforms:
+        """Return the outlines that are there: the mixture's, and the stems'."""
+        return await self.call(lambda wb: _waveforms(wb, track_id, given))
+
+
+class TrackArtwork(Handler):
+    """`/api/tracks/{trackId}/artwork`: the picture that a track's file carries."""
+
+    @operation("Get a track's picture", answer=PICTURES, errors=(404, 422), headers=("If-None-Match",), also=(304,))
+    async def get(self, track_id: str) -> None:
+        """Send the picture."""
+        found = await self.call(lambda wb: wb.artwork(track_id))
+        if found is None or found[1] not in PICTURES:
+            raise NotFoundError("This track's file carries no picture.", code="no_artwork")
+        self.set_header("Content-Type", found[1])
         self.set_header("Cache-Control", "private, no-cache")
-        self.set_etag_header()
-        if self.check_etag_header():
-            self.set_status(304)
-            return
-        try:
-            part = self._asked(wav.size)
-        except ranges.UnsatisfiableError:
-            self.set_status(416)
-            self.set_header("Content-Range", f"bytes */{wav.size}")
-            self.finish({"error": "This range lies beyond the end of the audio.", "code": "bad_range"})
-            return
-        if part is not None:
-            self.set_status(206)
-            self.set_header("Content-Range", f"bytes {part.first}-{part.last}/{wav.size}")
-        sent = part or ranges.Part(0, wav.size - 1)
-        self.set_header("Content-Type", "audio/wav")
-        self.set_header("Content-Length", sent.last - sent.first + 1)
-        if self.request.method == "GET":
-            await self._stream(wav, sent)
+        await self.finish(found[0])
 
-    def _asked(self, size: int) -> ranges.Part | None:
-        """Return the part that is asked for; RFC 9110: only GET has ranges, and only of what the client knows already."""
-        if self.request.method != "GET" or self.request.headers.get("If-Range", self._etag) != self._etag:
-            return None
-        return ranges.parse(self.request.headers.get("Range"), size)
+    head = get
 
-    async def _stream(self, wav: VirtualWav, part: ranges.Part) -> None:
-        blocks = wav.blocks(part)
-        try:
-            while (block := await in_thread(next, blocks, None)) is not None:
-                self.write(block)
-                await self.flush()
-        except StreamClosedError:
-            self.log.debug("A listener left in mid-audio.")
+
+class WavHandler(SendingHandler):
+    """Sends a lane of a track as a WAV file that is made while it is sent."""
+
+    async def send_wav(self, find: Callable[[Workbench], Reader]) -> None:
+        """Answer with what a reader reads."""
+        await self.send(VirtualWav(await self.call(find)))
 
 
 class StemAudio(WavHandler):
-    """`/api/tracks/<id>/stems/<set id>/<name>.wav`."""
+    """`/api/tracks/{trackId}/stems/{setId}/{name}.wav`: a stem in 16 bits and two channels, for players."""
 
-    @web.authenticated
-    @authorized
-    async def get(self, track: str, stem_set: str, name: str) -> None:
-        """Send a stem."""
-        check_id(track)
-        check_id(stem_set, "stem set's id")
-        await self.send(lambda wb: wb.reader(track, name, _stem_set(wb, track, stem_set)))
+    @operation("Play a stem", answer=VirtualWav.media_type, errors=(404, 416, 422), headers=RANGES, also=PARTIAL)
+    async def get(self, track_id: str, set_id: str, name: str) -> None:
+        """Send the stem."""
+        await self.send_wav(lambda wb: wb.reader(track_id, name, wb.stem_set(track_id, set_id)))
 
     head = get
 
 
 class MixtureAudio(WavHandler):
-    """`/api/tracks/<id>/mixture.wav?set=<set id>`: the mixture, beside those stems; without `set`, beside the newest."""
+    """`/api/tracks/{trackId}/mixture.wav`: the mixture beside a set of stems, in 16 bits and two channels, for players."""
 
-    @web.authenticated
-    @authorized
-    async def get(self, track: str) -> None:
+    @operation(
+        "Play a track",
+        query=SetQuery,
+        answer=VirtualWav.media_type,
+        errors=(404, 416, 422, 503),
+        headers=RANGES,
+        also=PARTIAL,
+    )
+    async def get(self, track_id: str, given: SetQuery) -> None:
         """Send the mixture."""
-        check_id(track)
-        asked = self.get_query_argument("set", None)
-        if asked is not None:
-            check_id(asked, "stem set's id")
-        await self.send(lambda wb: wb.reader(track, MIXTURE, None if asked is None else _stem_set(wb, track, asked)))
+        await self.send_wav(lambda wb: wb.reader(track_id, MIXTURE, _set_of(wb, track_id, given)))
 
     head = get
 
 
-def _stem_set(wb: Workbench, track: str, set_id: str) -> StemSet:
-    for found in wb.stem_sets(track):
-        if found.id == set_id:
-            return found
-    raise NotFoundError("This track has no such set of stems. Open the track again.", code="no_stems")
+def _track_and_set(wb: Workbench, track_id: str, set_id: str | None) -> tuple[Track, StemSet]:
+    track = wb.track(track_id)
+    return track, wb.stem_set(track, set_id)
+
+
+def _set_of(wb: Workbench, track_id: str, given: SetQuery) -> StemSet | None:
+    return None if given.set_id is None else wb.stem_set(track_id, given.set_id)
+
+
+def _called(track: Track) -> str:
+    """Return what a person calls a track: `Artist – Title`."""
+    return " – ".join(part[:80] for part in (track.artist, track.title) if part)
+
+
+def _waveforms(wb: Workbench, track_id: str, given: PeaksQuery) -> Waveforms:
+    found = wb.peaks(track_id, _set_of(wb, track_id, given))
+    if not found:
+        raise NotFoundError("This track has no waveforms yet. Separate or analyse it first.", code="no_peaks")
+    return Waveforms({name: _waveform(peaks, given.pixels) for name, peaks in found.items()})
+
+
+def _waveform(peaks: Peaks, pixels: int) -> Waveform:
+    import numpy as np
+
+    outline = peaks.zoom(max(1, -(-len(peaks.minima) // pixels)))
+    pairs: Any = np.rint(np.stack((outline.minima, outline.maxima), axis=1) * 32768)
+    return Waveform(
+        sample_rate=outline.sample_rate,
+        samples_per_pixel=outline.samples_per_pixel,
+        length=len(pairs),
+        data=pairs.astype(int).ravel().tolist(),
+    )

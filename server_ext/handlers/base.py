@@ -12,6 +12,7 @@ from tornado import web
 from server_ext.gate import Gate
 from server_ext.opened import LIVE, SETTING, Opened
 from server_ext.operation import encode
+from server_ext.refusal import RequestError, linger, refuse
 from sfwidgets.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Handler(Gate):
         """Look at what is announced of the body: at most a megabyte of JSON, within half a minute."""
         announced = self.request.headers.get("Content-Length", "0")
         if announced.isascii() and announced.isdigit() and int(announced) > LARGEST_JSON:
-            raise web.HTTPError(413)
+            raise _too_large()
         self._impatience = asyncio.get_running_loop().call_later(PATIENCE, self._give_up)
 
     def data_received(self, chunk: bytes) -> None:
@@ -71,11 +72,11 @@ class Handler(Gate):
             self._received.clear()
 
     def on_body(self) -> None:
-        """Put the body together; raises `HTTPError` 413 for one that came in chunks and was too large."""
+        """Put the body together; raises `RequestError` 413 for one that came in chunks and was too large."""
         if self._impatience is not None:
             self._impatience.cancel()
         if self._left < 0:
-            raise web.HTTPError(413)
+            raise _too_large()
         self.body = b"".join(self._received)
 
     def on_connection_close(self) -> None:
@@ -84,8 +85,19 @@ class Handler(Gate):
         if self._impatience is not None:
             self._impatience.cancel()
 
+    def finish(self, *given: Any, **named: Any) -> asyncio.Future[Any]:
+        """End the answer; a client who is still sending hears it."""
+        linger(self)
+        return super().finish(*given, **named)
+
+    def on_finish(self) -> None:
+        """Wait for the body no longer: the answer is on its way."""
+        super().on_finish()
+        if self._impatience is not None:
+            self._impatience.cancel()
+
     def _give_up(self) -> None:
-        self.send_error(408)
+        refuse(self, RequestError(408, "This request took too long to arrive. Send it again.", code="too_slow"))
 
     @property
     def opened(self) -> Opened:
@@ -125,6 +137,10 @@ class Handler(Gate):
             self.set_header("Access-Control-Allow-Private-Network", "true")
         self.set_status(204)
         self.finish()
+
+
+def _too_large() -> RequestError:
+    return RequestError(413, "This is too large: a JSON body has at most a megabyte.", code="too_large")
 
 
 class Nothing(Handler):
