@@ -43,10 +43,11 @@ test: setup browser ## Run the tests
 soak: setup browser ## Run the tests with the full counts
 	$(BIN)/python -m pytest -q -m "soak or not soak" --timeout 3600
 
-bench: setup browser ## Measure speed and memory: separation, analysis, widgets
+bench: setup browser ## Measure speed and memory: separation, analysis, widgets, server
 	$(BIN)/python bench/separation.py
 	$(BIN)/python bench/analysis.py
 	$(BIN)/python bench/widgets.py
+	$(BIN)/python bench/server.py
 
 screenshots: setup browser ## Render the pictures of the README
 	$(BIN)/python docs/screenshots.py
@@ -63,8 +64,8 @@ lab: setup ## Open JupyterLab on the notebooks
 dashboard: setup ## Serve the workbench as a page, for people who never see code
 	$(BIN)/soundforge dashboard
 
-serve: ## Not built yet
-	@echo "make $@ is not built yet: see CHANGELOG.md for what is there."; exit 1
+serve: setup ## Serve the HTTP API, and JupyterLab with it
+	$(BIN)/soundforge serve
 
 lock: setup ## Resolve the lock file anew
 	$(BIN)/pip-compile --quiet --all-extras --strip-extras --no-emit-find-links --no-emit-index-url --no-annotate \

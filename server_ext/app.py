@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from typing import Any
-from urllib.parse import urlsplit
 
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Bool, List, TraitError, Unicode, default, validate
 
-from server_ext import handlers, live
-from server_ext.gate import POLICY, Policy
+from server_ext import handlers, live, making
 from server_ext.garbage import ShortCollections
+from server_ext.gate import POLICY, Policy
 from server_ext.metrics import Figures
 from server_ext.opened import LIVE, SETTING, Opened
 from server_ext.uploads import SETTING as UPLOADS
 from server_ext.uploads import OpenUploads
-from sfwidgets.settings import Settings
+from sfwidgets.errors import SoundForgeError
+from sfwidgets.settings import Settings, is_loopback, normal_origin
 
 
 class SoundForge(ExtensionApp):
@@ -34,13 +33,21 @@ class SoundForge(ExtensionApp):
         config=True
     )
 
+    open_at_start = Bool(
+        False,
+        help="True: open the library at the start, and take up jobs that were left, rather than at the first request.",
+    ).tag(config=True)
+
     @default("allow_origins")
     def _origins_of_the_settings(self) -> list[str]:
         return list(Settings().allow_origins)
 
     @validate("allow_origins")
     def _check_origins(self, proposal: Any) -> list[str]:
-        return [_origin(value) for value in proposal["value"]]
+        try:
+            return [normal_origin(value) for value in proposal["value"]]
+        except ValueError as error:
+            raise TraitError(str(error)) from None
 
     def initialize_settings(self) -> None:
         """Hand the handlers what they share; the library is opened when it is first asked for."""
@@ -62,6 +69,14 @@ class SoundForge(ExtensionApp):
         del serverapp
         self._collections.start()
         self._figures.start()
+        if self.open_at_start:
+            self._opening = asyncio.create_task(self._open())
+
+    async def _open(self) -> None:
+        try:
+            await self.settings[SETTING].workbench()
+        except SoundForgeError as error:
+            self.log.error("The library can't be opened; each request tries again. %s", error.message)
 
     async def stop_extension(self) -> None:
         """End the events and close the workbench; jobs go on."""
@@ -69,28 +84,13 @@ class SoundForge(ExtensionApp):
         await self._figures.close()
         await self.settings[LIVE].close()
         await asyncio.to_thread(self.settings[UPLOADS].close)
+        await asyncio.to_thread(making.close)
         await self.settings[SETTING].close()
 
     def _check_loopback(self) -> None:
         server = self.serverapp
-        if server is None or not _is_loopback(server.ip) or server.allow_remote_access:
+        if server is None or not is_loopback(server.ip) or server.allow_remote_access:
             raise TraitError(
                 "Without sign-in the server may only listen on this machine's own address: leave ServerApp.ip at 127.0.0.1 "
                 "and ServerApp.allow_remote_access off, or leave SoundForge.sign_in on."
             )
-
-
-def _is_loopback(address: str) -> bool:
-    if address == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
-
-
-def _origin(value: str) -> str:
-    parts = urlsplit(value.rstrip("/").lower())
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query or parts.fragment:
-        raise TraitError(f"{value!r} is no origin. Name each one like http://localhost:3000; there is no '*'.")
-    return f"{parts.scheme}://{parts.netloc}"

@@ -10,12 +10,14 @@ from pydantic.json_schema import JsonSchemaMode
 from server_ext.operation import ID_PATTERN, IDS, Operation, parameters
 from server_ext.schemas import Failure
 from sfwidgets import __version__
+from sfwidgets.library.uploads import MAX_BYTES
 
 METHODS = ("get", "head", "post", "put", "patch", "delete")
 _ALWAYS = (400, 401, 403)
 _MEANINGS = {
     200: "Done.", 201: "Made.", 202: "Asked for.", 204: "Done; there is nothing to say.",
-    206: "The part that was asked for.", 304: "What the client knows is still true.", 400: "What was sent is malformed.", 401: "Nobody is signed in.",
+    206: "The part that was asked for.", 304: "What the client knows is still true.",
+    400: "What was sent is malformed.", 401: "Nobody is signed in.",
     403: "The origin, the XSRF token or the role is refused.", 404: "It is not there, or not yours.",
     405: "This path does not answer to this method.",
     408: "It took too long to arrive.", 409: "It is in use, or in another state.", 410: "It has gone.",
@@ -25,6 +27,12 @@ _MEANINGS = {
     503: "A needed part is missing; the sentence says which.", 504: "Spotify or YouTube did not answer in time.",
 }  # fmt: skip
 _REF = "#/components/schemas/{model}"
+_REQUIRED_HEADERS: dict[str, dict[str, Any]] = {
+    "Tus-Resumable": {"const": "1.0.0"},
+    "Upload-Length": {"type": "integer", "minimum": 1, "maximum": MAX_BYTES},
+    "Upload-Offset": {"type": "integer", "minimum": 0, "maximum": MAX_BYTES},
+}
+"""Request headers without which there is no answer, and what they are."""
 
 Routes = list[Any]
 
@@ -117,7 +125,8 @@ def _operation(template: str, method: str, handler: Any, found: Operation, schem
     if found.body is not None:
         described["requestBody"] = {"required": True, "content": {found.media: {"schema": schemas.body(found.body)}}}
     elif found.form is not None:
-        described["requestBody"] = {"required": True, "content": {found.media: {"schema": found.form}}}
+        needed = found.media == "multipart/form-data"  # an upload may begin, and stand still, with no bytes
+        described["requestBody"] = {"required": needed, "content": {found.media: {"schema": found.form}}}
     if handler.public:
         described["security"] = []
     return described
@@ -158,7 +167,13 @@ def _without_null(field: dict[str, Any]) -> dict[str, Any]:
 
 
 def _headers(found: Operation) -> list[dict[str, Any]]:
-    return [{"name": name, "in": "header", "required": False, "schema": {"type": "string"}} for name in found.headers]
+    return [
+        {
+            "name": name, "in": "header", "required": name in _REQUIRED_HEADERS,
+            "schema": _REQUIRED_HEADERS.get(name, {"type": "string"}),
+        }
+        for name in found.headers
+    ]  # fmt: skip
 
 
 def _tag(template: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from sfwidgets.errors import SoundForgeError
 from sfwidgets.models import Health
 from sfwidgets.settings import Settings
 from sfwidgets.workbench import Workbench
@@ -14,6 +13,10 @@ SETTING = "soundforge_workbench"
 """The server's setting that holds it."""
 LIVE = "soundforge_live"
 """The server's setting that holds the live events."""
+
+
+PATIENCE = 0.5
+"""Seconds that a question after the server's health waits for the library to be opened."""
 
 
 class Opened:
@@ -38,11 +41,12 @@ class Opened:
 
     async def health(self) -> Health:
         """Return how the server's parts are, also where the library can't be opened."""
-        try:
-            workbench = await self.workbench()
-        except SoundForgeError:
+        opening = asyncio.ensure_future(self.workbench())
+        opening.add_done_callback(lambda done: done.cancelled() or done.exception())  # each request is told of it anew
+        await asyncio.wait({opening}, timeout=PATIENCE)
+        if not opening.done() or opening.exception() is not None:
             return await asyncio.to_thread(unopened, self.settings)
-        return await asyncio.to_thread(workbench.health)
+        return await asyncio.to_thread(opening.result().health)
 
     async def close(self) -> None:
         """Close the workbench where it was opened."""

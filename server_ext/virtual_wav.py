@@ -17,11 +17,14 @@ _LARGEST = 0xFFFFFFFF
 
 
 class VirtualWav:
-    """The bytes of the file; `blocks` reads audio, so call it in a thread."""
+    """The bytes of the file, as `handlers.sending.Body`; `blocks` reads audio, so call it in a thread."""
+
+    media_type = "audio/wav"
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self.size = HEADER + reader.frames * FRAME
+        self.etag = reader.etag
 
     def blocks(self, part: Part) -> Iterator[bytes]:
         """Yield the bytes of a part, in blocks of at most a quarter of a megabyte."""
@@ -36,6 +39,10 @@ class VirtualWav:
                 return
             yield block
             start += len(block)
+
+    def close(self) -> None:
+        """Give the reader's file back."""
+        self._reader.close()
 
     def _header(self) -> bytes:
         rate, data = self._reader.sample_rate, self._reader.frames * FRAME

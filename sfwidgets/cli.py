@@ -261,6 +261,50 @@ def lab(
     launch.lab(_settings(library), folder, port=port, open_browser=not no_browser, say=_tell)
 
 
+@app.command()
+def serve(
+    library: Library = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="The port of the API (API_GATEWAY_PORT, PORT).", show_default="8888"),
+    ] = None,
+    ip: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    no_sign_in: Annotated[
+        bool,
+        typer.Option(
+            "--no-sign-in", help="Let every program on this machine call the API without the token. Only at 127.0.0.1."
+        ),
+    ] = False,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Pages from there may call the API: http://localhost:3000. May be given again "
+            "(SOUNDFORGE_ALLOW_ORIGINS).",
+            metavar="URL",
+            show_default=False,
+        ),
+    ] = None,
+    dashboard: Annotated[bool, typer.Option("--dashboard", help="Serve the dashboard beside it.")] = False,
+    dashboard_port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="The dashboard's port.", show_default="next after the API's"),
+    ] = None,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser.")] = False,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where the notebooks are, or are put.", show_default=False)
+    ] = None,
+) -> None:
+    """Serve the HTTP API, and JupyterLab with it."""
+    from sfwidgets import launch
+
+    settings = _settings(library)
+    port = settings.api_port if port is None else port
+    launch.serve(
+        settings, folder, ip=ip, port=port, sign_in=not no_sign_in, origins=allow_origin or [],
+        dashboard_port=(dashboard_port or port + 1) if dashboard else None, open_browser=not no_browser, say=_tell,
+    )  # fmt: skip
+
+
 def _settings(library: Path | None) -> Any:
     from sfwidgets.settings import Settings
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import os
 import threading
@@ -24,6 +23,8 @@ from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
 from voila.static_file_handler import MultiStaticFileHandler, TemplateStaticFileHandler
 from voila.tornado.handler import TornadoVoilaHandler
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
+
+from sfwidgets.settings import is_loopback
 
 NAME = "Sound Forge Alchemy"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -130,7 +131,7 @@ class Dashboard(Voila):  # type: ignore[misc]
 
     def init_settings(self) -> dict[str, Any]:
         """Return the server's settings: only this machine's names in a request, where only this machine reaches us."""
-        local = is_local(self.ip)
+        local = is_loopback(self.ip)
         return {
             **super().init_settings(),
             "allow_remote_access": not local,
@@ -178,14 +179,6 @@ def configuration(notebook: Path, *, ip: str, port: int, pool: int, open_browser
     config.MappingKernelManager.cull_interval = 30
     config.KernelRestarter.restart_limit = 0
     return config
-
-
-def is_local(ip: str) -> bool:
-    """Return whether only this machine reaches that address."""
-    try:
-        return ipaddress.ip_address(ip).is_loopback
-    except ValueError:
-        return ip == "localhost"
 
 
 def serve(notebook: Path, *, ip: str, port: int, pool: int, open_browser: bool) -> None:

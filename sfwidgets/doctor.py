@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Literal
 
+from sfwidgets.errors import InvalidInputError
 from sfwidgets.models import Value
-from sfwidgets.settings import Settings
+from sfwidgets.settings import Settings, given_names
 
 MARKS = {"ok": "✓", "off": "·", "missing": "✗"}
+
+
+SERVICE_PORT = re.compile(r"(?!KUBERNETES_)[A-Z_]+_SERVICE_PORT")
+"""Of the old system, which was several services."""
 
 
 class Finding(Value):
@@ -40,9 +46,12 @@ def examine(settings: Settings) -> list[Finding]:
         _ffmpeg(),
         _database(settings),
         _cluster(settings),
-        _named("redis", "REDIS_URL", "events travel over the cluster; Redis is not used yet"),
-        _named("spotify", "SPOTIFY_CLIENT_ID", "Spotify is not used yet"),
+        _api(settings),
+        _unused("redis", settings.redis_url, "REDIS_URL", "events travel over the cluster"),
+        _unused("supabase", settings.supabase_url, "SUPABASE_URL", "signing in is Jupyter Server's own"),
+        _unused("spotify", settings.spotify_client_id, "SPOTIFY_CLIENT_ID", "tracks are files"),
         _spotdl(),
+        *_without_effect(settings),
     ]
 
 
@@ -127,9 +136,19 @@ def _cluster(settings: Settings) -> Finding:
     return Finding(part="workers", state="ok", sentence=f"the Dask cluster at {settings.dask_scheduler}")
 
 
-def _named(part: str, variable: str, otherwise: str) -> Finding:
-    found = variable in os.environ
-    return Finding(part=part, state="off", sentence=f"{variable} is set, but " * found + otherwise)
+def _api(settings: Settings) -> Finding:
+    try:
+        port = settings.api_port
+    except InvalidInputError as error:
+        return Finding(part="api", state="missing", sentence=error.message)
+    pages = f"; pages of {', '.join(settings.allow_origins)} may call it" if settings.allow_origins else ""
+    return Finding(part="api", state="ok", sentence=f"`soundforge serve` would listen on port {port}{pages}")
+
+
+def _unused(part: str, value: object, variable: str, instead: str) -> Finding:
+    """Say of a service that this version does not use it yet."""
+    said = f"{variable} is set, but not used yet" if value is not None else "not used yet"
+    return Finding(part=part, state="off", sentence=f"{said}: {instead}")
 
 
 def _spotdl() -> Finding:
@@ -137,3 +156,21 @@ def _spotdl() -> Finding:
     return Finding(
         part="spotdl", state="off", sentence=("installed; " if there else "not installed; ") + "not used yet"
     )
+
+
+def _without_effect(settings: Settings) -> Iterator[Finding]:
+    """Say which of the old system's variables are set in vain."""
+    given = given_names()
+    ports = sorted(name for name in given if SERVICE_PORT.fullmatch(name))
+    if ports:
+        yield Finding(
+            part="settings", state="off",
+            sentence=f"{', '.join(ports)}: without effect, there is one server; its port is API_GATEWAY_PORT",
+        )  # fmt: skip
+    postgres = sorted(given & {"POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB"})
+    if postgres and settings.database_url is None:
+        yield Finding(
+            part="settings", state="off",
+            sentence=f"{', '.join(postgres)}: without effect, as they name no host; set "
+            "DATABASE_URL=postgresql+psycopg://user:password@host/name",
+        )  # fmt: skip

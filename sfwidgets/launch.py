@@ -1,24 +1,34 @@
-"""Starting the two faces that are servers: the dashboard, and JupyterLab on our notebooks."""
+"""Starting the faces that are servers: the dashboard, JupyterLab on our notebooks, and the HTTP API with it."""
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import importlib.util
 import os
 import shutil
+import signal
 import socket
+import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 
 from sfwidgets.audio import writable_folder
 from sfwidgets.errors import InvalidInputError, UnavailableError
-from sfwidgets.settings import Settings
+from sfwidgets.jobs.preload import PR_SET_PDEATHSIG
+from sfwidgets.settings import Settings, is_loopback, normal_origin
 
 WORKBENCH = "workbench.ipynb"
 COPIES = Path("soundforge-notebooks")
 """Where an installed package's notebooks are put, beside whatever the user works on."""
+
+ENDING_SECONDS = 10.0
+"""How long the dashboard may take to end with the API, before it is killed."""
 
 Say = Callable[[str], None]
 
@@ -46,8 +56,8 @@ def dashboard(
     os.environ |= environment(settings)
     from sfwidgets import dashboard as voila
 
-    say(f"Sound Forge Alchemy is at http://{_host(ip)}:{port}/ (library: {settings.library}). Ctrl+C stops it.")
-    if not voila.is_local(ip):
+    say(f"Sound Forge Alchemy is at {_url(ip, port)} (library: {settings.library}). Ctrl+C stops it.")
+    if not is_loopback(ip):
         say("Whoever reaches this address may use the library: play, import and delete. Nobody has to sign in.")
     voila.serve(shown, ip=ip, port=port, pool=pool, open_browser=open_browser)
 
@@ -61,17 +71,65 @@ def lab(
     `soundforge-notebooks` here; a file that is there already is left as it is.
     """
     _needs("jupyterlab", "The notebook workbench")
-    root = _at_hand(folder)
-    if not (root / WORKBENCH).is_file():
-        say(f"{root} has no {WORKBENCH}; JupyterLab opens on the folder.")
-    opened = f"/lab/tree/{WORKBENCH}" if (root / WORKBENCH).is_file() else "/lab"
     command = [
-        sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={root}", f"--LabApp.default_url={opened}",
-        f"--port={port}", *(() if open_browser else ("--no-browser",)), *(("--allow-root",) if os.geteuid() == 0 else ()),
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",  # nobody outside is asked
+        sys.executable, "-m", "jupyterlab", *_lab_options(folder, port=port, open_browser=open_browser, say=say)
     ]  # fmt: skip
     sys.stdout.flush()
     os.execve(sys.executable, command, {**os.environ, **environment(settings)})  # noqa: S606
+
+
+def serve(
+    settings: Settings,
+    folder: Path | None,
+    *,
+    ip: str,
+    port: int,
+    sign_in: bool,
+    origins: Sequence[str],
+    dashboard_port: int | None,
+    open_browser: bool,
+    say: Say = lambda _line: None,
+) -> None:
+    """Serve the HTTP API, with JupyterLab beside it; returns when the server is stopped. Jobs go on.
+
+    `origins` are let in beside those of the settings. With a `dashboard_port` the dashboard is served too, by a process
+    that ends with this one. Raises `InvalidInputError` for an address that is not to be had, for no sign-in at an address
+    that others reach, and for what is no origin; `UnavailableError` where JupyterLab is not installed.
+    """
+    _needs("jupyterlab", "The server")
+    if not sign_in and not is_loopback(ip):
+        raise InvalidInputError(
+            f"--no-sign-in would let everyone who reaches {ip} use the library. Leave it out, or listen on 127.0.0.1.",
+            code="bad_option",
+        )
+    settings = settings.model_copy(update={"allow_origins": _origins(settings, origins)})
+    _check_address(ip, port)
+    beside = None if dashboard_port is None else _dashboard_address(ip, dashboard_port, taken=port)
+    os.environ |= environment(settings)
+    from jupyterlab.labapp import LabApp  # type: ignore[import-untyped]
+
+    options = [
+        *_lab_options(folder, port=port, open_browser=open_browser, say=say), f"--ServerApp.ip={ip}",
+        "--ServerApp.port_retries=0", "--ServerApp.base_url=/", "--ServerApp.jpserver_extensions={'server_ext': True}",
+        f"--SoundForge.sign_in={sign_in}", "--SoundForge.open_at_start=True",
+        *(f"--SoundForge.allow_origins={o}" for o in settings.allow_origins),
+    ]  # fmt: skip
+    with _dashboard_beside(beside, say):
+        server = LabApp.initialize_server(argv=options)
+        if not any(app.handlers for app in server.extension_manager.extension_apps.get("server_ext", ())):
+            # Jupyter Server goes on without an extension that fails.
+            raise UnavailableError(
+                "The API could not be loaded; the warning of server_ext above says why.", code="no_api"
+            )
+
+        def stop(_number: int, _frame: Any) -> None:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # who presses it once more does not want to wait
+            server.stop(from_signal=True)
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, stop)
+        server.io_loop.add_callback(say, _whereabouts(settings, ip, port, beside, server.public_url, sign_in))
+        server.start()
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -79,10 +137,106 @@ def environment(settings: Settings) -> dict[str, str]:
     found = {}
     for name, field in Settings.model_fields.items():
         value = getattr(settings, name)
+        if isinstance(value, tuple):
+            value = ",".join(value) or None
         if value is not None:
             variable = str(field.validation_alias.choices[0])  # type: ignore[union-attr]
             found[variable] = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
     return found
+
+
+def _lab_options(folder: Path | None, *, port: int, open_browser: bool, say: Say) -> list[str]:
+    """Return the command line of JupyterLab on our notebooks."""
+    root = _at_hand(folder)
+    if not (root / WORKBENCH).is_file():
+        say(f"{root} has no {WORKBENCH}; JupyterLab opens on the folder.")
+    opened = f"/lab/tree/{WORKBENCH}" if (root / WORKBENCH).is_file() else "/lab"
+    return [
+        f"--ServerApp.root_dir={root}", f"--LabApp.default_url={opened}", f"--port={port}",
+        *(() if open_browser else ("--no-browser",)), *(("--allow-root",) if os.geteuid() == 0 else ()),
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",  # nobody outside is asked
+    ]  # fmt: skip
+
+
+def _whereabouts(
+    settings: Settings, ip: str, port: int, beside: tuple[str, int] | None, lab_at: str, sign_in: bool
+) -> str:
+    """Return what a person wants to know of a server that runs."""
+    here = _url(ip, port)
+    lines = [
+        f"Sound Forge Alchemy serves the library {settings.library}. Ctrl+C stops it; jobs go on.",
+        f"  API         {here} (its description: {here}api/docs)",
+        f"  JupyterLab  {lab_at}",
+    ]
+    if beside is not None:
+        lines.append(f"  Dashboard   {_url(*beside)}")
+    if settings.allow_origins:
+        lines.append(f"  Pages of {', '.join(settings.allow_origins)} may call the API.")
+    if not sign_in:
+        lines.append(
+            "  Nobody has to sign in to the API: every program and every user of this machine may use it. JupyterLab asks "
+            "for its token all the same."
+        )
+    return "\n".join(lines)
+
+
+def _origins(settings: Settings, more: Sequence[str]) -> tuple[str, ...]:
+    try:
+        return tuple(dict.fromkeys([*settings.allow_origins, *map(normal_origin, more)]))
+    except ValueError as error:
+        raise InvalidInputError(f"--allow-origin: {error}.", code="bad_option") from None
+
+
+def _dashboard_address(ip: str, port: int, *, taken: int) -> tuple[str, int]:
+    """Return where a dashboard beside the API listens.
+
+    Nobody signs in to a dashboard, so it stays on this machine, wherever the API is served.
+    """
+    _needs("voila", "The dashboard")
+    if port == taken:
+        raise InvalidInputError(f"The API has port {port}. Choose another with --dashboard-port.", code="bad_address")
+    ip = ip if is_loopback(ip) else "127.0.0.1"
+    _check_address(ip, port, option="--dashboard-port")
+    return ip, port
+
+
+@contextlib.contextmanager
+def _dashboard_beside(address: tuple[str, int] | None, say: Say) -> Iterator[None]:
+    """Run the dashboard as a process beside this one, as long as the block runs; without an address, just the block."""
+    if address is None:
+        yield
+        return
+    ip, port = address
+    parent = os.getpid()
+    child = subprocess.Popen(
+        [sys.executable, "-m", "sfwidgets.cli", "dashboard", "--ip", ip, "--port", str(port), "--no-browser"],
+        stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=lambda: _die_with(parent),  # noqa: PLW1509
+    )  # fmt: skip
+    wanted = threading.Event()
+
+    def watch() -> None:
+        code = child.wait()
+        if not wanted.is_set():
+            say(f"The dashboard has ended by itself (exit code {code}); the API goes on. Its last lines say why.")
+
+    threading.Thread(target=watch, name="soundforge-dashboard", daemon=True).start()
+    try:
+        yield
+    finally:
+        wanted.set()
+        child.terminate()
+        try:
+            child.wait(ENDING_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+
+
+def _die_with(parent: int) -> None:
+    """Ask Linux to end this process when its parent dies, however that dies."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _notebooks() -> Path:
@@ -113,7 +267,7 @@ def _needs(package: str, what: str) -> None:
         )
 
 
-def _check_address(ip: str, port: int) -> None:
+def _check_address(ip: str, port: int, option: str = "--port or --ip") -> None:
     family = socket.AF_INET6 if ":" in ip else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -121,11 +275,10 @@ def _check_address(ip: str, port: int) -> None:
             probe.bind((ip, port))
         except (OSError, OverflowError) as error:
             raise InvalidInputError(
-                f"{ip}:{port} can't be listened on ({error}). Choose another with --port or --ip.", code="bad_address"
+                f"{ip}:{port} can't be listened on ({error}). Choose another with {option}.", code="bad_address"
             ) from None
 
 
-def _host(ip: str) -> str:
-    if ip in ("", "0.0.0.0", "::"):  # noqa: S104
-        return socket.gethostname()
-    return f"[{ip}]" if ":" in ip else ip
+def _url(ip: str, port: int) -> str:
+    host = socket.gethostname() if ip in ("", "0.0.0.0", "::") else ip  # noqa: S104
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"

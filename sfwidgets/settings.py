@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import base64
+import ipaddress
+import json
+import os
+import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from dotenv import dotenv_values
 from platformdirs import user_data_path
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sfwidgets.errors import InvalidInputError
 
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
+SpotifyMode = Literal["default", "spotifyapi", "spotdl"]
+
+API_PORT = 8888
+"""Where the API is served unless something else is asked for: Jupyter Server's own port."""
+ENV_FILE = ".env"
 
 LOCAL_OWNER = "local"
 """The one owner of everything where nobody signs in."""
@@ -29,7 +40,7 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_file=".env",
+        env_file=ENV_FILE,
         env_file_encoding="utf-8",
         env_ignore_empty=True,
         extra="ignore",
@@ -59,22 +70,148 @@ class Settings(BaseSettings):
     )
     """How long the library's own cluster stays after its last job."""
 
+    api_gateway_port: str | None = Field(
+        default=None, validation_alias=AliasChoices("API_GATEWAY_PORT", "PORT", "api_gateway_port")
+    )
+    """As it was given: `PORT` means other things to other programs, so it is looked at by `api_port` alone."""
+
+    allow_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), validation_alias=AliasChoices("SOUNDFORGE_ALLOW_ORIGINS", "allow_origins")
+    )
+    """Other origins whose pages may call the API, like `http://localhost:3000`; a comma or a space between them."""
+
+    supabase_url: str | None = Field(default=None, validation_alias=AliasChoices("SUPABASE_URL", "supabase_url"))
+    supabase_key: str | None = Field(default=None, validation_alias=AliasChoices("SUPABASE_KEY", "supabase_key"))
+    """The anon or publishable key, which every visitor gets to see."""
+
+    spotify_client_id: str | None = Field(
+        default=None, validation_alias=AliasChoices("SPOTIFY_CLIENT_ID", "spotify_client_id")
+    )
+    spotify_client_secret: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("SPOTIFY_CLIENT_SECRET", "spotify_client_secret")
+    )
+    spotify_api_mode: SpotifyMode = Field(
+        default="default", validation_alias=AliasChoices("SPOTIFY_API_MODE", "spotify_api_mode")
+    )
+
+    redis_url: SecretStr | None = Field(default=None, validation_alias=AliasChoices("REDIS_URL", "redis_url"))
+    """May hold a password."""
+
     def __init__(self, **values: Any) -> None:
         """Read the settings; raises `InvalidInputError` that names the variable and what is wrong with it."""
         try:
             super().__init__(**values)
         except ValidationError as error:
-            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise InvalidInputError(f"A setting is not right. {wrong}.", code="bad_setting") from None
+            raise InvalidInputError(f"A setting is not right. {_faults(error)}.", code="bad_setting") from None
 
     @field_validator("library", "models_dir", mode="after")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
 
+    @field_validator("allow_origins", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        return re.split(r"[\s,]+", value.strip(" ,")) if isinstance(value, str) else value
+
+    @field_validator("allow_origins", mode="after")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(map(normal_origin, filter(None, value))))
+
+    @field_validator("supabase_url", mode="after")
+    @classmethod
+    def _web_address(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^\s/@]+/?", value):
+            raise ValueError("write it like https://name.supabase.co")
+        return value
+
+    @field_validator("supabase_key", mode="after")
+    @classmethod
+    def _public_key(cls, value: str | None) -> str | None:
+        role = "" if value is None else _role(value)
+        if role:
+            raise ValueError(
+                f"this is a secret key ({role}), and whoever opens the page gets to see it. Put the anon or publishable "
+                "key of the Supabase project here, and consider the secret one known if it was ever served"
+            )
+        return value
+
+    @property
+    def api_port(self) -> int:
+        """The port to serve the API at; raises `InvalidInputError` where the environment names none that there is."""
+        given = self.api_gateway_port
+        if given is None:
+            return API_PORT
+        if not (given.isascii() and given.isdigit() and 0 < int(given) < 65536):
+            raise InvalidInputError(
+                f"API_GATEWAY_PORT (or PORT) is {given[:40]!r}, which is no port. Set it to a number from 1 to 65535, or "
+                "say --port.",
+                code="bad_setting",
+            )
+        return int(given)
+
+    @property
+    def sqlite_file(self) -> Path:
+        """The database, where no other is configured."""
+        return self.library / "soundforge.db"
+
     @property
     def sqlalchemy_url(self) -> str:
         """The database's URL, with its password: for the engine only, never for a log."""
         if self.database_url is not None:
             return self.database_url.get_secret_value()
-        return f"sqlite:///{self.library / 'soundforge.db'}"
+        return f"sqlite:///{self.sqlite_file}"
+
+
+def normal_origin(text: str) -> str:
+    """Return an origin as browsers write it: `http(s)://host[:port]`, small letters, no default port.
+
+    Raises `ValueError` with a sentence for anything else, `*` too: whoever is let in is named.
+    """
+    if text == "*":
+        raise ValueError("'*' would let every page on the web in; name each origin, like http://localhost:3000")
+    found = re.fullmatch(r"(https?)://([a-z0-9._-]+|\[[0-9a-f:]+\])(?::([0-9]{1,5}))?", text.lower())
+    if found is None or (found[3] is not None and not 0 < int(found[3]) < 65536):
+        raise ValueError(
+            f"{text[:200]!r} is no origin: write http://host, https://host or either with :port, and no path behind it"
+        )
+    scheme, host, port = found.groups()
+    default = {"http": 80, "https": 443}[scheme]
+    return f"{scheme}://{host}" + ("" if port is None or int(port) == default else f":{int(port)}")
+
+
+def is_loopback(ip: str) -> bool:
+    """Return whether only this machine reaches that address."""
+    try:
+        return ipaddress.ip_address(ip).is_loopback
+    except ValueError:
+        return ip == "localhost"
+
+
+def given_names() -> set[str]:
+    """Return the names of all variables that are set, in the environment or in the `.env` file here."""
+    given = {**dotenv_values(ENV_FILE), **os.environ}
+    return {name.upper() for name, value in given.items() if value}
+
+
+def _role(key: str) -> str:
+    """Return what tells that a Supabase key is a secret; "" for one that may be shown.
+
+    An old key is a JSON web token. It is believed without a look at its signature.
+    """
+    if "sb_secret_" in key:
+        return "sb_secret_…"
+    try:
+        payload = key.split(".")[1]
+        role = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))).get("role")
+    except (IndexError, ValueError, AttributeError):
+        return ""
+    return "" if role in (None, "anon") else f"its role is {str(role)[:40]}"
+
+
+def _faults(error: ValidationError) -> str:
+    """Return what is wrong, variable by variable, without the values: some are secret."""
+    return "; ".join(
+        f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].removeprefix('Value error, ')}" for fault in error.errors()
+    )

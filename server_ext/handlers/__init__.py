@@ -60,7 +60,7 @@ ROUTES: list[Route] = [
     ("/api/docs", docs.Page),
 ]
 
-_OURS = "spotify|download|process|analyze|models|config|stats|tracks|uploads|jobs|docs"
+_OURS = "spotify|download|process|analyze|models|stats|tracks|uploads|jobs|docs"
 """First parts of paths under `/api/` that nobody else serves."""
 
 

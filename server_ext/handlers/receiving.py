@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from server_ext.handlers.base import Handler
 from server_ext.refusal import RequestError, lift_limit, refuse

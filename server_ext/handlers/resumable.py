@@ -58,14 +58,6 @@ class Resumable(Receiving):
         self.set_header("Tus-Max-Size", str(MAX_BYTES))
         super().options()
 
-    def write_error(self, status_code: int, **given: Any) -> None:
-        """Add the headers that an error has."""
-        error = given.get("exc_info", (None, None, None))[1]
-        if isinstance(error, RequestError):
-            for name, value in error.headers.items():
-                self.set_header(name, value)
-        super().write_error(status_code, **given)
-
     def compute_etag(self) -> str | None:
         """Return None: what is said of an upload is never the same for long."""
         return None

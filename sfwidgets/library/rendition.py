@@ -1,13 +1,17 @@
-"""A track's audio as a file in which any frame can be read at once."""
+"""Audio in other forms than it is kept in: each is made once, and then kept beside what it was made of."""
 
 from __future__ import annotations
 
+import hashlib
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 from filelock import FileLock
 
+from sfwidgets.errors import DiskFullError, NotFoundError, SoundForgeError
 from sfwidgets.library.store import ArtifactStore
+from sfwidgets.models import StemFormat
 
 
 def rendition(
@@ -16,29 +20,71 @@ def rendition(
     """Return a file for `audio.Reader` with what `audio.decode` gives of the source at that rate, in two channels at most.
 
     It is the source itself where that will do, else a FLAC file beside it, which is made the first time. `frames` is how
-    many there are at that rate, where it is known. Raises what `audio.decode` does, and `DiskFullError`.
+    many there are at that rate, where it is known. Raises what `audio.decode` does, `NotFoundError` where the source is
+    deleted meanwhile, and `DiskFullError`.
     """
     from sfwidgets import audio
 
     if audio.readable_directly(source, sample_rate=sample_rate, frames=frames):
         return source
-    name = store.rendition_name(owner, content_hash, sample_rate)
-    if not store.path(name).exists():
-        with FileLock(store.root / "renditions.lock"):  # made by one, waited for by the others
-            if not store.path(name).exists():
-                _make(store, source, name, sample_rate)
-    return store.path(name)
 
-
-def _make(store: ArtifactStore, source: Path, name: Path, sample_rate: int) -> None:
-    from sfwidgets import audio
-
-    channels = min(audio.probe(source).channels, 2)
-    workspace = store.workspace(f"rendition-{uuid.uuid4().hex}")
-    try:
-        with audio.Encoder(workspace / "audio.flac", sample_rate=sample_rate, channels=channels) as encoder:
+    def make(target: Path) -> None:
+        channels = min(audio.probe(source).channels, 2)
+        with audio.Encoder(target, sample_rate=sample_rate, channels=channels) as encoder:
             for block in audio.decode(source, sample_rate=sample_rate, channels=channels):
                 encoder.write(block)
-        store.publish(workspace / "audio.flac", name)
+
+    return _made_once(store, source, store.rendition_name(owner, content_hash, sample_rate), make)
+
+
+def in_format(store: ArtifactStore, source: Path, format: StemFormat, *, make: bool = True) -> Path:
+    """Return a stored file in another format, kept as `<its stem>.in.<format>` beside it, so that it goes when that goes.
+
+    Without `make` it is returned only where it is there already; else `NotFoundError` (`not_made`) is raised. Raises what
+    `audio.transcode` does, `NotFoundError` where the source is deleted meanwhile, and `DiskFullError`.
+    """
+    from sfwidgets import audio
+
+    name = source.with_name(f"{source.stem}.in.{format}").relative_to(store.root)
+    if not make and not store.path(name).exists():
+        raise NotFoundError(f"This audio has not been made as {format} yet.", code="not_made")
+    return _made_once(store, source, name, lambda target: audio.transcode(source, target, format=format))
+
+
+def _made_once(store: ArtifactStore, source: Path, name: Path, make: Callable[[Path], None]) -> Path:
+    """Return the file of that name, which `make` writes where it is not there; others who ask meanwhile wait."""
+    from sfwidgets import audio
+
+    target = store.path(name)
+    if target.exists():
+        return target
+    lock = f"{hashlib.sha256(str(name).encode()).hexdigest()[:32]}.lock"  # the sweep removes it
+    try:
+        with audio.full_disk_is_told(target), FileLock(store.temporary / lock):
+            if not target.exists():
+                _make(store, name, make)
+    except DiskFullError as error:
+        raise DiskFullError(
+            "There is no room left in the library for this file: free some space, and try again."
+        ) from error
+    except SoundForgeError:
+        if source.exists():
+            raise
+        raise _gone() from None
+    if not source.exists():
+        store.remove(name)
+        raise _gone()
+    return target
+
+
+def _make(store: ArtifactStore, name: Path, make: Callable[[Path], None]) -> None:
+    workspace = store.workspace(f"rendition-{uuid.uuid4().hex}")
+    try:
+        make(workspace / name.name)
+        store.publish(workspace / name.name, name)
     finally:
         store.discard_workspace(workspace.name)
+
+
+def _gone() -> NotFoundError:
+    return NotFoundError("This audio has been deleted. Open the track again, or add it again.", code="audio_missing")

@@ -21,8 +21,10 @@ from sfwidgets.models.analysis import (
     open_key,
 )
 from sfwidgets.models.base import Moment, Value, check_id, one_line, utc_now
+from sfwidgets.models.health import Health, PartState, Services
 from sfwidgets.models.jobs import TERMINAL, Event, Job, JobKind, JobStatus
 from sfwidgets.models.mixes import MIXTURE, Lane, Loop, Mix
+from sfwidgets.models.stats import Pace, Stats
 from sfwidgets.models.stems import (
     STEM_ORDER,
     ModelInfo,
@@ -47,6 +49,7 @@ __all__ = [
     "CuePoint",
     "EnergyCurve",
     "Event",
+    "Health",
     "Job",
     "JobKind",
     "JobStatus",
@@ -59,10 +62,14 @@ __all__ = [
     "ModelInfo",
     "Moment",
     "Note",
+    "Pace",
+    "PartState",
     "Scores",
     "Section",
     "SeparationOptions",
+    "Services",
     "Span",
+    "Stats",
     "Stem",
     "StemAnalysis",
     "StemFormat",

@@ -6,13 +6,17 @@ from types import TracebackType
 
 from sfwidgets.workbench.analysis import WithAnalyses
 from sfwidgets.workbench.base import TrackLike
+from sfwidgets.workbench.files import WithFiles
+from sfwidgets.workbench.health import WithHealth
 from sfwidgets.workbench.jobs import WithJobs
 from sfwidgets.workbench.mixes import WithMixes
+from sfwidgets.workbench.sources import WithSources
+from sfwidgets.workbench.stats import WithStats
 
 __all__ = ["TrackLike", "Workbench"]
 
 
-class Workbench(WithAnalyses, WithMixes, WithJobs):
+class Workbench(WithAnalyses, WithMixes, WithFiles, WithSources, WithJobs, WithHealth, WithStats):
     """A library of tracks, and everything that can be done with them.
 
     >>> wb = Workbench()

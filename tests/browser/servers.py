@@ -106,16 +106,44 @@ def start_lab_command(folder: Path, library: Path) -> Iterator[Server]:
         yield server
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@contextlib.contextmanager
+def start_serve(
+    library: Path, *options: str, environment: Mapping[str, str] = {}, stdin: int = subprocess.DEVNULL
+) -> Iterator[Server]:
+    """Run `soundforge serve` on a library, with copies of the notebooks; the port after its own is free, too."""
+    port, token = free_port(2), secrets.token_hex(16)
+    with tempfile.TemporaryDirectory(prefix="sf-notebooks-") as folder:
+        command = [
+            sys.executable, "-m", "sfwidgets.cli", "serve", "--library", str(library), "--port", str(port),
+            "--folder", folder, "--no-browser", *options,
+        ]  # fmt: skip
+        variables = {"JUPYTER_TOKEN": token, **environment}
+        url = f"http://127.0.0.1:{port}/"
+        with _running(command, url, token, library, Path(folder), variables, stdin) as server:
+            yield server
+
+
+def free_port(count: int = 1) -> int:
+    """Return the first of some ports in a row that nobody listens on."""
+    while True:
+        with contextlib.ExitStack() as probes, contextlib.suppress(OSError, OverflowError):
+            port = 0
+            for number in range(count):
+                probe = probes.enter_context(socket.socket())
+                probe.bind(("127.0.0.1", port + number))
+                port = port or int(probe.getsockname()[1])
+            return port
 
 
 @contextlib.contextmanager
 def _running(
-    command: list[str], url: str, token: str, library: Path, folder: Path, environment: Mapping[str, str]
+    command: list[str],
+    url: str,
+    token: str,
+    library: Path,
+    folder: Path,
+    environment: Mapping[str, str],
+    stdin: int = subprocess.DEVNULL,
 ) -> Iterator[Server]:
     with tempfile.TemporaryDirectory(prefix="sf-server-", ignore_cleanup_errors=True) as name:
         home = Path(name)
@@ -130,7 +158,7 @@ def _running(
         with log.open("wb") as out:
             process = subprocess.Popen(
                 command,
-                cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
+                cwd=folder, stdin=stdin, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
                 env={**os.environ, **own, "AUDIO_DATA_PATH": str(library), **environment},
             )  # fmt: skip
         server = Server(url, token, process, log)

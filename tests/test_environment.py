@@ -1,0 +1,183 @@
+"""The variables that the server is configured by: what is read, refused, handed on, and said to be without effect."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sfwidgets import launch
+from sfwidgets.doctor import examine
+from sfwidgets.errors import InvalidInputError
+from sfwidgets.settings import Settings, is_loopback, normal_origin
+
+NAMES = (
+    "API_GATEWAY_PORT", "PORT", "SOUNDFORGE_ALLOW_ORIGINS", "SUPABASE_URL", "SUPABASE_KEY", "SPOTIFY_CLIENT_ID",
+    "SPOTIFY_CLIENT_SECRET", "SPOTIFY_API_MODE", "REDIS_URL", "POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB",
+    "DATABASE_URL",
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def token(claims: dict[str, object]) -> str:
+    """Return a JSON web token as Supabase's old keys are (RFC 7519), signed by nobody."""
+    parts = [json.dumps(part).encode() for part in ({"alg": "HS256", "typ": "JWT"}, claims)] + [b"signature"]
+    return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
+
+
+def test_the_port_is_the_gateways_then_the_general_one_then_8888(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().api_port == 8888
+    monkeypatch.setenv("PORT", "3001")
+    assert Settings().api_port == 3001
+    monkeypatch.setenv("API_GATEWAY_PORT", "3000")
+    assert Settings().api_port == 3000
+
+
+@pytest.mark.parametrize("rubbish", ["web", "0", "65536", "-1", "80.5", "tcp://10.0.0.1:80", "٣٠٠٠"])
+def test_a_port_that_is_none_is_a_sentence_for_the_server_and_nobody_else(
+    monkeypatch: pytest.MonkeyPatch, rubbish: str
+) -> None:
+    monkeypatch.setenv("PORT", rubbish)
+    settings = Settings()
+    with pytest.raises(InvalidInputError, match=r"API_GATEWAY_PORT \(or PORT\) is .* no port"):
+        _ = settings.api_port
+
+
+def test_origins_are_listed_by_commas_or_spaces_as_browsers_write_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = " http://localhost:3000,https://App.Example:443  http://[::1]:5173,,http://localhost:3000,"
+    monkeypatch.setenv("SOUNDFORGE_ALLOW_ORIGINS", listed)
+    assert Settings().allow_origins == ("http://localhost:3000", "https://app.example", "http://[::1]:5173")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "*", "localhost:3000", "http://a.example/", "http://a.example/app", "ftp://a.example", "null", "https://*.example",
+        "http://user@a.example", "http://a.example:0", "http://a.example:99999", "http://a.example?x", "http://",
+        "http://a.example\nhttp://b.example",
+    ],
+)  # fmt: skip
+def test_what_is_no_origin_is_turned_away(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+    with pytest.raises(ValueError, match=r"name each origin|is no origin"):
+        normal_origin(wrong)
+    if "\n" not in wrong:
+        monkeypatch.setenv("SOUNDFORGE_ALLOW_ORIGINS", wrong)
+        with pytest.raises(InvalidInputError, match="SOUNDFORGE_ALLOW_ORIGINS"):
+            Settings()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
+def test_loopback_addresses(address: str) -> None:
+    assert is_loopback(address)
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "", "192.168.0.1", "localhost.example", "128.0.0.1"])
+def test_addresses_that_others_reach(address: str) -> None:
+    assert not is_loopback(address)
+
+
+SECRET = "0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        f"sb_secret_{SECRET}",
+        f' "sb_secret_{SECRET}"',
+        token({"iss": "supabase", "ref": SECRET, "role": "service_role", "exp": 1999999999}),
+        token({"iss": "supabase", "ref": SECRET, "role": "service_role", "pad": "x"}),
+        token({"iss": "supabase", "ref": SECRET, "role": "authenticated", "pad": "xy"}),
+    ],
+    ids=["sb_secret", "quoted", "service role", "service role, padded", "a user's"],
+)
+def test_a_secret_key_where_the_public_one_belongs_is_refused_and_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("SUPABASE_KEY", key)
+    with pytest.raises(InvalidInputError, match=r"SUPABASE_KEY: .*anon or publishable key") as refused:
+        Settings()
+    assert key not in str(refused.value)
+    assert SECRET not in repr(refused.value)
+
+
+@pytest.mark.parametrize(
+    "key", [token({"iss": "supabase", "role": "anon"}), "sb_publishable_abc", "a.b.c", "no token at all"]
+)
+def test_a_public_key_is_taken(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("SUPABASE_KEY", key)
+    assert Settings().supabase_key == key
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("SUPABASE_URL", "name.supabase.co"), ("SPOTIFY_API_MODE", "fast"), ("SUPABASE_URL", "https://")],
+)
+def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(InvalidInputError, match=name):
+        Settings()
+
+
+def test_a_child_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given = {
+        "PORT": "3001", "SOUNDFORGE_ALLOW_ORIGINS": "http://localhost:3000, https://a.example",
+        "SUPABASE_URL": "https://name.supabase.co", "SUPABASE_KEY": "sb_publishable_abc", "SPOTIFY_CLIENT_ID": "id",
+        "SPOTIFY_CLIENT_SECRET": SECRET, "SPOTIFY_API_MODE": "spotdl", "REDIS_URL": f"redis://:{SECRET}@host",
+        "SOUNDFORGE_OFFLINE": "true", "AUDIO_DATA_PATH": str(tmp_path / "library"),
+    }  # fmt: skip
+    (tmp_path / ".env").write_text("".join(f'{name}="{value}"\n' for name, value in given.items()))
+    settings = Settings()
+    assert SECRET not in repr(settings)
+    program = "from sfwidgets.settings import Settings; print(Settings().model_dump_json())"
+    child = subprocess.run(
+        [sys.executable, "-c", program], cwd="/", env=launch.environment(settings), capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    assert json.loads(child.stdout) == json.loads(settings.model_dump_json())
+    handed_on = launch.environment(settings)
+    assert handed_on["SPOTIFY_CLIENT_SECRET"] == SECRET
+    assert handed_on["SOUNDFORGE_ALLOW_ORIGINS"] == "http://localhost:3000,https://a.example"
+
+
+def test_nothing_is_handed_on_that_is_not_set() -> None:
+    assert not set(launch.environment(Settings())) & (set(NAMES) - {"SPOTIFY_API_MODE"})
+
+
+def said_by_doctor() -> str:
+    return "\n".join(f"{finding.part} {finding.state} {finding.sentence}" for finding in examine(Settings()))
+
+
+def test_the_doctor_lists_old_names_that_are_without_effect(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    said = said_by_doctor()
+    assert "without effect" not in said
+    assert "port 8888" in said
+    monkeypatch.setenv("SPOTIFY_SERVICE_PORT", "3001")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    monkeypatch.setenv("POSTGRES_PASSWORD", SECRET)
+    monkeypatch.setenv("PORT", "web")
+    monkeypatch.setenv("REDIS_URL", f"redis://:{SECRET}@host")
+    (tmp_path / ".env").write_text("DOWNLOAD_SERVICE_PORT=3002\nPOSTGRES_USER=forge\n")
+    said = said_by_doctor()
+    assert "settings off DOWNLOAD_SERVICE_PORT, SPOTIFY_SERVICE_PORT: without effect" in said
+    assert "settings off POSTGRES_PASSWORD, POSTGRES_USER: without effect" in said
+    assert "redis off REDIS_URL is set, but not used yet" in said
+    assert "api missing API_GATEWAY_PORT (or PORT) is 'web'" in said
+    assert SECRET not in said
+    assert "KUBERNETES" not in said
+    assert "CUDA_VISIBLE_DEVICES" not in said
+
+
+def test_a_database_of_ones_own_makes_the_postgres_names_good(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("POSTGRES_DB", "forge")
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'own.db'}")
+    assert "without effect" not in said_by_doctor()
