@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from server_ext.operation import ID_PATTERN, Query, Request
-from sfwidgets.models import Job, JobKind, JobStatus, Moment, SeparationOptions, StemSet, Value
+from sfwidgets.models import Job, JobKind, JobStatus, Moment, SeparationOptions, StemSet, Value, one_line
 
 TrackId = Annotated[str, Field(pattern=ID_PATTERN)]
 StemName = Literal["vocals", "drums", "bass", "guitar", "piano", "other"]
@@ -17,13 +17,25 @@ def _absent(value: Any) -> bool:
     return value is None
 
 
+def _whole(value: Any) -> Any:
+    """Return an integer as one, also where JSON has it as `1.0`, which is the same number there."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 # -- what clients send ---------------------------------------------------------------------------------------------------
+
+
+def _link(kinds: str) -> dict[str, Any]:
+    """Return what the description says of a link to Spotify; the sources say what is one."""
+    what = f"({kinds})"
+    page = rf"(https?://)?((open|play|www)\.)?spotify\.com/(intl-[a-z]{{2,3}}/)?{what}/[A-Za-z0-9]{{1,64}}/?([?#]\S*)?"
+    return {"pattern": f"^(spotify:{what}:[A-Za-z0-9]{{1,64}}|{page})$"}
 
 
 class FetchRequest(Request):
     """A link to a track, an album or a playlist on Spotify."""
 
-    url: str = Field(max_length=2000)
+    url: str = Field(max_length=2000, json_schema_extra=_link("track|album|playlist"))
 
 
 class TrackInfo(Request):
@@ -39,8 +51,17 @@ class TrackInfo(Request):
 class DownloadRequest(Request):
     """A track to be downloaded: `spotifyUrl` or `trackInfo` is needed."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["spotifyUrl"], "properties": {"spotifyUrl": {"type": "string"}}},
+                {"required": ["trackInfo"], "properties": {"trackInfo": {"type": "object"}}},
+            ]
+        }
+    )
+
     track_id: TrackId
-    spotify_url: str | None = Field(default=None, max_length=2000)
+    spotify_url: Annotated[str, Field(max_length=2000, json_schema_extra=_link("track"))] | None = None
     track_info: TrackInfo | None = None
     auto_process: bool = False
     auto_analyze: bool = False
@@ -60,7 +81,7 @@ class SeparateOptions(Request):
     auto_analyze: bool | None = None
     """An analysis follows."""
     overlap: float | None = Field(default=None, ge=0, lt=1)
-    shifts: int | None = Field(default=None, ge=0, le=20)
+    shifts: Annotated[int, Field(ge=0, le=20), BeforeValidator(_whole)] | None = None
 
 
 class SeparateRequest(Request):
@@ -85,7 +106,7 @@ class ModelRequest(Request):
 class TracksQuery(Query):
     """Which tracks, in which order."""
 
-    search: str = Field(default="", max_length=200)
+    search: Annotated[str, AfterValidator(one_line)] = Field(default="", max_length=200)
     sort: Literal["created", "-created", "title", "-title", "artist", "-artist", "duration", "-duration"] = "-created"
     limit: int = Field(default=50, ge=1, le=1000)
     offset: int = Field(default=0, ge=0, le=10**9)

@@ -24,7 +24,7 @@ class Asking(Handler):
     async def ask(self, submit: Callable[[Workbench], JobHandle], track_id: str | None) -> None:
         """Ask for a job, and answer 202 before any event of it is sent."""
         with self.live.hold(self.owner, track_id) as hold:
-            job = (await self.call(submit)).last
+            job = (await self.call_workers(submit)).last
             await self.answer(Accepted.of(job, WORK[job.kind]), 202)
             hold.accepted(job.id)
 

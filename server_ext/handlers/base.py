@@ -113,6 +113,10 @@ class Handler(Gate):
         """Return what a function makes of the caller's workbench, in a thread."""
         return await in_thread(function, await self.workbench())
 
+    async def call_workers(self, function: Callable[[Workbench], T]) -> T:
+        """Do as `call` does, once there are workers: no thread of ours waits for them to be started."""
+        return await in_thread(function, await self.opened.connected())
+
     @property
     def live(self) -> Live:
         """The events of this server."""

@@ -59,7 +59,7 @@ class CancelJob(OfService):
             found.cancel()
             return shown(found.last)
 
-        return await self.call(cancel)
+        return await self.call_workers(cancel)
 
 
 class RetryJob(OfService):

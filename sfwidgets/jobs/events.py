@@ -1,8 +1,9 @@
 """Events: what happened to which job, from the worker that did it to whoever watches.
 
 They travel as one Dask topic. A process holds one subscription, whose handler only puts the event on a queue; a thread of
-the hub fans it out. The road is for speed, the table for truth: while somebody watches, the table is read again every
-two seconds, and a watcher drops what is not newer than what it has seen.
+the hub fans it out. The road is for speed, the table for truth: while somebody watches, another thread reads the table
+every two seconds, and what the road has failed to bring since the last time is told from there. A watcher is told of
+nothing that is not newer than what it knows.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sfwidgets.library import JobTable
@@ -27,6 +29,8 @@ TOPIC = "soundforge-events"
 POLL_SECONDS = 2.0
 
 Watcher = Callable[[Event], None]
+Subject = str | tuple[str, str | None]
+"""What is watched: a job, by its id, or a track, by its owner and id."""
 
 
 def event_of(job: Job) -> Event:
@@ -41,11 +45,40 @@ def pack(job: Job) -> dict[str, Any]:
 
 
 @dataclass(eq=False)
-class _Watch:
-    """Somebody who watches a job, and the newest `seq` that they were told of."""
+class Watch:
+    """Somebody who watches, and the newest `seq` of each job that they know, with the moment they came to know it."""
 
+    subject: Subject
     watcher: Watcher
-    seen: int = 0
+    known: dict[str, tuple[int, float]] = field(default_factory=dict)
+
+    def seq(self, job_id: str) -> int:
+        """Return the newest `seq` that is known of a job."""
+        return self.known.get(job_id, (0, 0.0))[0]
+
+    def learn(self, job: Job) -> bool:
+        """Return whether a job's state is news, which it is not any more then."""
+        if self.seq(job.id) >= job.seq:
+            return False
+        self.known[job.id] = (job.seq, time.monotonic())
+        return True
+
+
+@dataclass(frozen=True)
+class _Told:
+    """A job's new state, for all who watch it or for one of them."""
+
+    job: Job
+    only: Watch | None = None
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What the table said of all that is watched, when it was asked, and whether the road was open then."""
+
+    jobs: list[Job]
+    began: float
+    road_open: bool
 
 
 class EventHub:
@@ -54,80 +87,132 @@ class EventHub:
     def __init__(self, table: JobTable, recover: Callable[[], None]) -> None:
         self._table = table
         self._recover = recover
-        self._inbox: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._watches: dict[str, list[_Watch]] = {}
+        self._inbox: queue.SimpleQueue[_Told | _Read | None] = queue.SimpleQueue()
+        self._watches: dict[Subject, list[Watch]] = {}
+        self._late: dict[str, int] = {}
+        self._client: Client | None = None
         self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
+        self._closing = threading.Event()
 
     def attach(self, client: Client) -> None:
         """Listen on a client's cluster."""
         client.subscribe_topic(TOPIC, self._on_topic)
+        self._client = client
 
-    def watch(self, job: Job, watcher: Watcher) -> Callable[[], None]:
-        """Tell `watcher` of everything that happens to a job from now on; returns what ends that."""
-        watch = _Watch(watcher)
+    def watch(self, subject: Subject, watcher: Watcher) -> Watch:
+        """Tell `watcher` of everything that happens to a job, or to the jobs of a track, until `unwatch`."""
+        watch = Watch(subject, watcher)
         with self._lock:
-            self._watches.setdefault(job.id, []).append(watch)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._fan_out, name="soundforge-events", daemon=True)
-                self._thread.start()
+            self._watches.setdefault(subject, []).append(watch)
+            if not self._threads:
+                self._start()
+        return watch
 
-        def unwatch() -> None:
-            with self._lock:
-                left = [w for w in self._watches.pop(job.id, []) if w is not watch]
-                if left:
-                    self._watches[job.id] = left
+    def unwatch(self, watch: Watch) -> None:
+        """Tell a watcher nothing any more."""
+        with self._lock:
+            left = [other for other in self._watches.pop(watch.subject, []) if other is not watch]
+            if left:
+                self._watches[watch.subject] = left
 
-        return unwatch
+    def skip(self, watch: Watch, jobs: list[Job]) -> None:
+        """Take it that a watcher knows these states."""
+        with self._lock:
+            for job in jobs:
+                watch.learn(job)
 
-    def tell(self, job: Job) -> None:
-        """Put a job's new state on the queue."""
-        self._inbox.put(job)
+    def tell(self, job: Job, only: Watch | None = None) -> None:
+        """Put a job's new state on the queue, for all who watch it or for one of them."""
+        self._inbox.put(_Told(job, only))
 
     def close(self) -> None:
-        """Stop the thread; a later `watch` starts another."""
+        """Stop the threads; a later `watch` starts others."""
         with self._lock:
-            thread, self._thread = self._thread, None
-        if thread is not None:
+            threads, self._threads = self._threads, []
+        self._closing.set()
+        if threads:
             self._inbox.put(None)
+        for thread in threads:
             thread.join()
+
+    def _start(self) -> None:
+        self._closing = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._fan_out, name="soundforge-events", daemon=True),
+            threading.Thread(target=self._poll, args=(self._closing,), name="soundforge-poll", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def _on_topic(self, event: tuple[float, dict[str, Any]]) -> None:
         try:
-            self._inbox.put(Job.model_validate(event[1]["job"]))
+            self._inbox.put(_Told(Job.model_validate(event[1]["job"])))
         except (KeyError, ValueError):
             log.warning("An event on %s was not a job and was left out.", TOPIC)
 
     def _fan_out(self) -> None:
-        next_poll = time.monotonic() + POLL_SECONDS
-        while True:
-            try:
-                job = self._inbox.get(timeout=max(0.0, next_poll - time.monotonic()))
-            except queue.Empty:
-                self._poll()
-                next_poll = time.monotonic() + POLL_SECONDS
+        while (news := self._inbox.get()) is not None:
+            if isinstance(news, _Told):
+                self._deliver(news.job, news.only)
+            else:
+                self._compare(news)
+
+    def _poll(self, closing: threading.Event) -> None:
+        while not closing.wait(POLL_SECONDS):
+            with self._lock:
+                watched = list(self._watches)
+            if not watched:
                 continue
-            if job is None:
-                return
-            self._deliver(job)
+            try:
+                began, road_open = time.monotonic(), self._client is not None and self._client.status == "running"
+                self._inbox.put(_Read(list(self._read(watched)), began, road_open))
+                self._recover()
+            except Exception:
+                log.exception("The table of jobs could not be read; it is tried again in %s s.", POLL_SECONDS)
 
-    def _poll(self) -> None:
-        with self._lock:
-            watched = list(self._watches)
-        if not watched:
-            return
-        try:
-            for job in self._table.many(watched):
+    def _read(self, watched: list[Subject]) -> Iterator[Job]:
+        tracks: defaultdict[str, list[str]] = defaultdict(list)
+        for subject in watched:
+            if isinstance(subject, tuple) and subject[1] is not None:
+                tracks[subject[0]].append(subject[1])
+        yield from self._table.many([subject for subject in watched if isinstance(subject, str)])
+        for owner, ids in tracks.items():
+            yield from self._table.recent(owner, ids)
+
+    def _compare(self, read: _Read) -> None:
+        """Tell what the road has failed to bring: what the table said the last time too, and what no road could bring.
+
+        What the table says for the first time may be on its way just now, and something else before it.
+        """
+        late, self._late = self._late, {}
+        for job in read.jobs:
+            with self._lock:
+                oldest = min((watch.seq(job.id) for watch in self._watching(job)), default=job.seq)
+            if oldest >= job.seq:
+                continue
+            if not read.road_open or oldest < late.get(job.id, 0):
                 self._deliver(job)
-            self._recover()
-        except Exception:
-            log.exception("The table of jobs could not be read; it is tried again in %s s.", POLL_SECONDS)
+            else:
+                self._late[job.id] = job.seq
+        self._forget({job.id for job in read.jobs}, read.began)
 
-    def _deliver(self, job: Job) -> None:
+    def _forget(self, present: set[str], before: float) -> None:
+        """Free what watchers of tracks know of jobs that the table did not return: those ended long ago."""
         with self._lock:
-            news = [watch for watch in self._watches.get(job.id, ()) if watch.seen < job.seq]
-            for watch in news:
-                watch.seen = job.seq
+            for watch in (watch for watches in self._watches.values() for watch in watches):
+                watch.known = {
+                    job: (seq, moment)
+                    for job, (seq, moment) in watch.known.items()
+                    if job in present or moment >= before
+                }
+
+    def _watching(self, job: Job) -> list[Watch]:
+        return [*self._watches.get(job.id, ()), *self._watches.get((job.owner, job.track_id), ())]
+
+    def _deliver(self, job: Job, only: Watch | None = None) -> None:
+        with self._lock:
+            news = [watch for watch in self._watching(job) if only in (None, watch) and watch.learn(job)]
         for watch in news:
             try:
                 watch.watcher(event_of(job))

@@ -8,11 +8,13 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sfwidgets.errors import NotFoundError, SoundForgeError
 from sfwidgets.jobs.cluster import HEAVY, LIGHT, connect, machine_id
 from sfwidgets.jobs.events import TOPIC, EventHub, Watcher, pack
+from sfwidgets.jobs.presence import cluster_state
 from sfwidgets.library import JobTable, Shared, Unfinished
 from sfwidgets.models import Job, JobKind, Track
 from sfwidgets.settings import Settings
@@ -24,6 +26,8 @@ log = logging.getLogger(__name__)
 
 SETTLE_SECONDS = 2.0
 """A queued job that Dask does not know is left alone for this long: whoever asked for it may be sending it just now."""
+CLUSTER_SECONDS = 2.0
+"""How long a cluster elsewhere may take to answer whoever wants to watch."""
 
 
 class Jobs:
@@ -56,6 +60,7 @@ class Jobs:
             owner, kind, track_id, options, then=then, settings=job_settings(self._settings)
         )
         if created:
+            self._hub.tell(job)  # the subscription of a client that has only just connected may not stand yet
             try:
                 publish(client, job)
                 send(client, self.table, job)
@@ -89,12 +94,34 @@ class Jobs:
 
     def watch(self, job: Job, watcher: Watcher) -> Callable[[], None]:
         """Tell `watcher` of everything that happens to a job; returns what ends that. A job that has ended is told."""
-        unwatch = self._hub.watch(job, watcher)
-        for current in self.table.many([job.id]):
-            if not current.done:
+        watch = self._hub.watch(job.id, watcher)
+        try:
+            for current in self.table.many([job.id]):
+                if not current.done:
+                    self.client()
+                self._hub.tell(current, watch)
+        except BaseException:
+            self._hub.unwatch(watch)
+            raise
+        return partial(self._hub.unwatch, watch)
+
+    def watch_track(self, owner: str, track_id: str, watcher: Watcher) -> Callable[[], None]:
+        """Tell `watcher` of everything that happens from now on to a track's jobs; returns what ends that.
+
+        The track need not exist. No cluster is started for it: where there is none, the table tells when work begins.
+        """
+        if cluster_state(self._settings, CLUSTER_SECONDS) == "up":
+            try:
                 self.client()
-            self._hub.tell(current)
-        return unwatch
+            except (SoundForgeError, OSError, TimeoutError) as error:
+                log.warning("Events come from the table only, until the cluster can be reached: %s", error)
+        watch = self._hub.watch((owner, track_id), watcher)
+        try:
+            self._hub.skip(watch, self.table.recent(owner, [track_id]))
+        except BaseException:
+            self._hub.unwatch(watch)
+            raise
+        return partial(self._hub.unwatch, watch)
 
     def recover(self) -> int:
         """Send again what was lost, and end what may not run again; returns how many jobs have not ended."""

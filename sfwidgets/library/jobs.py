@@ -24,6 +24,10 @@ from sfwidgets.models import Job, JobKind
 
 MAX_ATTEMPTS = 3
 LEASE_SECONDS = 15.0
+RECENT_SECONDS = 120.0
+"""How long a job that has ended is still told to whoever comes to watch."""
+MOST_IDS = 500
+"""How many ids one query names; databases have limits of their own."""
 RUNNING = ("queued", "processing")
 
 
@@ -124,6 +128,17 @@ class JobTable:
         """Return the jobs with these ids, in no particular order."""
         with self._database.read() as connection:
             return [_job(row) for row in connection.execute(select(jobs).where(jobs.c.id.in_(ids)))]
+
+    def recent(self, owner: str, tracks: list[str]) -> list[Job]:
+        """Return the jobs of an owner's tracks that run, and those that ended in the last two minutes; the oldest first."""
+        fresh = or_(jobs.c.status.in_(RUNNING), jobs.c.completed_at > time.time() - RECENT_SECONDS)
+        of_owner = select(jobs).where(jobs.c.owner == owner, fresh).order_by(jobs.c.created_at, jobs.c.id)
+        found = []
+        with self._database.read() as connection:
+            for start in range(0, len(tracks), MOST_IDS):
+                query = of_owner.where(jobs.c.track_id.in_(tracks[start : start + MOST_IDS]))
+                found += [_job(row) for row in connection.execute(query)]
+        return found
 
     def newest(
         self, owner: str, *, kind: JobKind | None = None, track_id: str | None = None, limit: int = 50

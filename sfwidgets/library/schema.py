@@ -39,6 +39,7 @@ audio = Table(
     Column("codec", String(64), nullable=False),
     Column("container", String(64), nullable=False),
     Column("created_at", Float, nullable=False),
+    Index(None, "owner", "duration", "size"),
 )
 
 tracks = Table(
@@ -58,6 +59,13 @@ tracks = Table(
     ForeignKeyConstraint(["owner", "hash"], ["audio.owner", "audio.hash"]),
     Index(None, "owner", "created_at"),
     Index(None, "owner", "hash"),
+    Index(
+        "ix_tracks_trashed",
+        "owner",
+        "id",
+        sqlite_where=text("trashed_at IS NOT NULL"),
+        postgresql_where=text("trashed_at IS NOT NULL"),
+    ),
 )
 
 stem_sets = Table(
@@ -79,6 +87,7 @@ stem_sets = Table(
     Column("created_at", Float, nullable=False),
     ForeignKeyConstraint(["owner", "hash"], ["audio.owner", "audio.hash"]),
     Index(None, "owner", "hash", "key", unique=True),
+    Index(None, "owner", "size"),
 )
 
 track_stems = Table(
@@ -164,6 +173,9 @@ jobs = Table(
     Column("completed_at", Float),
     Index(None, "owner", "kind", "track_id", "created_at"),
     Index(None, "status", "created_at"),
+    Index(None, "owner", "status", "kind"),
+    Index(None, "owner", "completed_at"),
+    Index(None, "completed_at"),
     Index(
         "uq_jobs_running",
         "owner",

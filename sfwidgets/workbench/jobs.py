@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sfwidgets.jobs import JobHandle
-from sfwidgets.models import JobKind
+from sfwidgets.models import Event, Job, JobKind, check_id
 from sfwidgets.workbench.base import Base, TrackLike, track_id
 
 
@@ -20,3 +22,15 @@ class WithJobs(Base):
         return [
             self._handle(job) for job in self._jobs.table.newest(self.owner, kind=kind, track_id=of_track, limit=limit)
         ]
+
+    def recent_jobs(self, track_id: str) -> list[Job]:
+        """Return the jobs of a track that run, and those that ended in the last two minutes; the oldest first."""
+        return self._jobs.table.recent(self.owner, [check_id(track_id)])
+
+    def watch_track(self, track_id: str, watcher: Callable[[Event], None]) -> Callable[[], None]:
+        """Call `watcher` with every event of a track's jobs from now on; returns what ends that.
+
+        It is called on a thread of the library's, with each job's events in order and each once. The track need not exist.
+        Raises `InvalidInputError` for what is no track's id.
+        """
+        return self._jobs.watch_track(self.owner, check_id(track_id), watcher)

@@ -29,10 +29,11 @@ class WithTracks(Base):
         """
         return self._library.add(Path(source).expanduser(), track_id=id, fields=track_fields(title, artist, album))
 
-    def upload(self, name: str, size: int) -> Upload:
+    def upload(self, name: str, size: int | None = None) -> Upload:
         """Begin to take a file of that name and size (bytes) in parts: `write` them in order, then `finish`.
 
-        Raises `InvalidInputError` for more than 4 GiB, `DiskFullError` where there is no room.
+        Without a size, `finish` says where the file ends. Raises `InvalidInputError` for a size of 0, `TooLargeError`
+        for more than 4 GiB, `DiskFullError` where there is no room.
         """
         return Upload(self._library, name, size)
 
