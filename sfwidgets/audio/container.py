@@ -7,7 +7,8 @@ and sees through WAV headers that lie about their length; libsndfile gives up on
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,19 @@ MAX_SAMPLE_RATE = 768_000
 _FORMATS = "aac,ac3,aiff,amr,ape,asf,au,avi,caf,eac3,flac,flv,matroska,webm,mov,mp4,mp3,mpeg,mpegts,ogg,tta,w64,wav,wv"
 """FFmpeg's demuxers for audio and for films with sound. Its playlist formats (hls, concat, …) are left out: they make
 one file read others, or the network, at the wish of whoever uploaded it."""
+
+
+@cache
+def _audio_decoders() -> str:
+    """Return FFmpeg's decoders of sound. Opening a file would decode its cover picture too, whatever its size."""
+    from av.codec import Codec, codecs_available
+
+    found = []
+    for name in sorted(codecs_available):
+        with suppress(ValueError):  # it only encodes
+            if Codec(name, "r").type == "audio":
+                found.append(name)
+    return ",".join(found)
 
 
 def check_file(path: Path) -> None:
@@ -53,7 +67,7 @@ def open_audio(path: Path, stream: int = 0) -> Iterator[tuple[InputContainer, Au
     try:
         container = av.open(
             str(path.absolute()),
-            options={"format_whitelist": _FORMATS, "protocol_whitelist": "file"},
+            options={"format_whitelist": _FORMATS, "protocol_whitelist": "file", "codec_whitelist": _audio_decoders()},
             metadata_errors="replace",
         )
     except PermissionError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from sfwidgets import Workbench
+from sfwidgets.audio import trial
 from sfwidgets.errors import AudioError, ConflictError, DiskFullError, InvalidInputError
-from sfwidgets.library import Shared
+from sfwidgets.library import Shared, uploads
+from sfwidgets.library.uploads import TooLargeError
 
 Song = Callable[..., Path]
 
@@ -140,3 +143,65 @@ def test_the_sweep_takes_an_upload_that_nobody_adds_to_and_leaves_others(wb: Wor
     with pytest.raises(ConflictError):
         old.write(0, b"x")
     busy.write(10, b"x")
+
+
+def test_the_end_of_a_file_of_unknown_size_is_where_it_is_finished(wb: Workbench, song: Song) -> None:
+    data = song(1).read_bytes()
+    upload = wb.upload("song.wav")
+    send(upload, data)
+    track = upload.finish("T", track_id="mine", artist="A", album="B")
+    assert (track.id, track.title, track.artist, track.album) == ("mine", "T", "A", "B")
+    assert wb.path(track).read_bytes() == data
+    empty = wb.upload("nothing.wav")
+    with pytest.raises(AudioError, match=r"nothing\.wav is empty"):
+        empty.finish()
+
+
+def test_an_id_is_looked_at_and_is_for_one_audio(wb: Workbench, song: Song) -> None:
+    wb.add(song(1, seed=1, name="a.wav"), id="mine")
+    upload = wb.upload("b.wav")
+    upload.write(0, song(1, seed=2).read_bytes())
+    with pytest.raises(InvalidInputError, match="1 to 64"):
+        upload.finish(track_id="../mine")
+    with pytest.raises(ConflictError, match="other audio"):
+        upload.finish(track_id="mine")
+    assert len(files(wb.settings.library)) == 1
+
+
+def test_the_limits_hold_while_a_file_grows(wb: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "MAX_BYTES", 1000)
+    upload = wb.upload("a.wav")
+    upload.write(0, b"x" * 1000)
+    with pytest.raises(TooLargeError, match="4 GiB") as told:
+        upload.write(1000, b"x")
+    assert told.value.status == 413
+    usage = shutil.disk_usage(wb.settings.library)
+    other = wb.upload("b.wav")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=uploads.SPARE_BYTES + 10))
+    other.write(0, b"x" * 10)
+    with pytest.raises(DiskFullError, match=r"b\.wav"):
+        other.write(10, b"x" * 11)
+
+
+def test_a_file_that_takes_too_long_to_open_is_refused(
+    wb: Workbench, song: Song, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial, "SECONDS", 0.001)
+    upload = wb.upload("song.wav")
+    upload.write(0, song(1).read_bytes())
+    with pytest.raises(AudioError, match=r"song\.wav can't be read"):
+        upload.finish()
+    assert files(wb.settings.library) == set()
+
+
+def test_a_file_that_crashes_the_reader_is_refused(
+    wb: Workbench, song: Song, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    crashing = tmp_path / "python"
+    crashing.write_text("#!/bin/sh\nkill -SEGV $$\n")
+    crashing.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(crashing))
+    upload = wb.upload("song.wav")
+    upload.write(0, song(1).read_bytes())
+    with pytest.raises(AudioError, match=r"song\.wav can't be read"):
+        upload.finish()
