@@ -9,7 +9,7 @@ DEMO := demo
 AUDIO ?=
 MODEL ?= embedded
 
-.PHONY: help setup browser demo test soak bench screenshots lint lab dashboard serve lock clean
+.PHONY: help setup browser demo test soak fuzz bench screenshots lint lab dashboard serve lock clean
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 13
@@ -43,6 +43,9 @@ test: setup browser ## Run the tests
 soak: setup browser ## Run the tests with the full counts
 	$(BIN)/python -m pytest -q -m "soak or not soak" --timeout 3600
 
+fuzz: setup ## Send the API whatever its description allows, and what it does not: longer than the tests do
+	$(BIN)/python tests/server/fuzz.py
+
 bench: setup browser ## Measure speed and memory: separation, analysis, widgets, server
 	$(BIN)/python bench/separation.py
 	$(BIN)/python bench/analysis.py
@@ -73,4 +76,4 @@ lock: setup ## Resolve the lock file anew
 	sed -i 's/+cpu$$//' requirements.lock
 
 clean: ## Remove what make made
-	rm -rf $(VENV) $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache $(JS)/node_modules sfwidgets/widgets/static
+	rm -rf $(VENV) $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache $(JS)/node_modules tests/server/frontend/node_modules sfwidgets/widgets/static

@@ -90,7 +90,8 @@ class Gate(JupyterHandler):
         origin = self.request.headers.get("Origin", self.request.headers.get("Sec-Websocket-Origin"))
         if origin is None:
             return True
-        own = urlsplit(origin).netloc.lower() == self.request.headers.get("Host", "").lower()
+        site = urlsplit(origin).netloc.lower()
+        own = bool(site) and site == self.request.headers.get("Host", "").lower()
         return own or origin.lower() in self.policy.origins
 
     def check_xsrf_cookie(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from jupyter_server.auth.decorator import allow_unauthenticated
 from tornado import web
 
 from server_ext.gate import Gate
@@ -131,6 +132,7 @@ class Handler(Gate):
         self.set_header("Cache-Control", "no-store")
         await self.finish(content)
 
+    @allow_unauthenticated
     def options(self, *_path: str) -> None:
         """Answer a preflight of the Fetch standard; the gate has looked at its origin."""
         asked = self.request.headers.get("Access-Control-Request-Headers", "")

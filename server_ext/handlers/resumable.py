@@ -9,6 +9,7 @@ from __future__ import annotations
 from email.utils import formatdate
 from typing import Any
 
+from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.utils import url_path_join
 
 from server_ext.handlers.base import in_thread
@@ -51,6 +52,7 @@ class Resumable(Receiving):
             self.request.method = asked
         await super().expect_body()
 
+    @allow_unauthenticated
     def options(self, *_path: str) -> None:
         """Say what of the protocol is spoken here."""
         self.set_header("Tus-Version", VERSION)
