@@ -25,7 +25,6 @@ class Opened:
     def __init__(self) -> None:
         self.settings = Settings()
         self._opening = asyncio.Lock()
-        self._connecting = asyncio.Lock()
         self._workbench: Workbench | None = None
 
     async def workbench(self) -> Workbench:
@@ -34,13 +33,6 @@ class Opened:
             if self._workbench is None:
                 self._workbench = await asyncio.to_thread(Workbench)
             return self._workbench
-
-    async def connected(self) -> Workbench:
-        """Return the workbench once it has joined the workers; starting them, where there are none, takes seconds."""
-        workbench = await self.workbench()
-        async with self._connecting:
-            await asyncio.to_thread(workbench.connect)
-        return workbench
 
     @property
     def current(self) -> Workbench | None:

@@ -10,7 +10,6 @@ from server_ext.operation import ID_PATTERN, Query, Request
 from sfwidgets.models import Job, JobKind, JobStatus, Moment, SeparationOptions, StemSet, Value, one_line
 
 TrackId = Annotated[str, Field(pattern=ID_PATTERN)]
-StemName = Literal["vocals", "drums", "bass", "guitar", "piano", "other"]
 
 
 def _absent(value: Any) -> bool:

@@ -30,6 +30,9 @@ T = TypeVar("T")
 _THREADS = ThreadPoolExecutor(max_workers=8, thread_name_prefix="soundforge")
 """What touches the disk runs here; Jupyter's own threads stay free."""
 
+_ASKING = ThreadPoolExecutor(max_workers=4, thread_name_prefix="soundforge-asking")
+"""What may have to start the workers first runs here."""
+
 
 async def in_thread(function: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
     """Call a function in a thread of ours, so that the server goes on answering meanwhile."""
@@ -60,7 +63,7 @@ class Handler(Gate):
     async def expect_body(self) -> None:
         """Look at what is announced of the body: at most a megabyte of JSON, within half a minute."""
         announced = self.request.headers.get("Content-Length", "0")
-        if announced.isascii() and announced.isdigit() and int(announced) > LARGEST_JSON:
+        if announced.isascii() and announced.isdigit() and (len(announced) > 9 or int(announced) > LARGEST_JSON):
             raise _too_large()
         self._impatience = asyncio.get_running_loop().call_later(PATIENCE, self._give_up)
 
@@ -115,8 +118,9 @@ class Handler(Gate):
         return await in_thread(function, await self.workbench())
 
     async def call_workers(self, function: Callable[[Workbench], T]) -> T:
-        """Do as `call` does, once there are workers: no thread of ours waits for them to be started."""
-        return await in_thread(function, await self.opened.connected())
+        """Do as `call` does for what may have to wait until the workers are started, and keeps nobody else waiting then."""
+        workbench = await self.workbench()
+        return await asyncio.get_running_loop().run_in_executor(_ASKING, lambda: function(workbench))
 
     @property
     def live(self) -> Live:

@@ -66,8 +66,7 @@ class FetchModel(Asking):
 
 def _separate(wb: Workbench, track_id: str, asked: SeparateOptions) -> JobHandle:
     model = asked.model or "auto"
-    options: dict[str, Any] = {"overlap": asked.overlap, "shifts": asked.shifts}
-    options["two_stems"] = _two_stems(asked)
+    options: dict[str, Any] = {"overlap": asked.overlap, "shifts": asked.shifts, "two_stems": _two_stems(asked)}
     if options["two_stems"] is None:
         options["stems"] = _stems_asked_for(wb, model, asked)
     given = {name: value for name, value in options.items() if value is not None}

@@ -15,6 +15,7 @@ from server_ext.schemas import TrackDocument
 from sfwidgets.errors import InvalidInputError
 from sfwidgets.library import Upload
 from sfwidgets.library.uploads import MAX_BYTES, TooLargeError
+from sfwidgets.models import one_line
 
 FORM_BYTES = 2**20
 """What a form may have beside its file."""
@@ -72,7 +73,7 @@ class NewTrack(Receiving, Tracks):
             if self._upload is None:
                 raise InvalidInputError(f"{FILE_FIELD} is required: an audio file.", code="no_file")
             given = {("track_id" if name == "trackId" else name): text for name, text in self._form.fields.items()}
-            if not given.get("title", "").strip():
+            if not one_line(given.get("title", "")):
                 given.pop("title", None)  # a field of a page's form that was left empty
             track = await in_thread(self._upload.finish, **given)
         finally:

@@ -138,7 +138,7 @@ def socketio_handler(door: SocketIODoor) -> type[Gate]:
             if door.is_anothers(self.get_query_argument("sid", None), self.owner):
                 raise web.HTTPError(403)
             announced = self.request.headers.get("Content-Length", "0")
-            if announced.isascii() and announced.isdigit() and int(announced) > LARGEST_MESSAGE:
+            if announced.isascii() and announced.isdigit() and (len(announced) > 9 or int(announced) > LARGEST_MESSAGE):
                 raise web.HTTPError(413)
 
         def check_xsrf_cookie(self) -> None:

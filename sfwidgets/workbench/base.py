@@ -36,13 +36,6 @@ class Base:
         """Whose tracks these are."""
         return self._library.owner
 
-    def connect(self) -> None:
-        """Join the workers, and start them where there are none; asking for a job does it, too.
-
-        Raises `UnavailableError` where there can be none.
-        """
-        self._jobs.client()
-
     def close(self) -> None:
         """Leave the cluster and the database; jobs that were asked for go on."""
         self._jobs.close()
