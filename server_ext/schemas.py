@@ -96,6 +96,14 @@ class AnalyzeRequest(Request):
     track_id: TrackId
 
 
+class TrackRequest(Request):
+    """What a track is to be called; what is left out stays as it is."""
+
+    title: str | None = Field(default=None, min_length=1, max_length=1000)
+    artist: str | None = Field(default=None, max_length=1000)
+    album: str | None = Field(default=None, max_length=1000)
+
+
 class ModelRequest(Request):
     """A model whose weights are to be fetched."""
 

@@ -1,10 +1,10 @@
-"""The library's tracks: listed, shown and deleted. Uploads and audio are beside this."""
+"""The library's tracks: listed, shown, renamed and deleted. Uploads and audio are beside this."""
 
 from __future__ import annotations
 
 from server_ext.handlers.base import Handler
 from server_ext.operation import operation
-from server_ext.schemas import TrackDocument, TrackPage, TracksQuery
+from server_ext.schemas import TrackDocument, TrackPage, TrackRequest, TracksQuery
 from sfwidgets.models import Track
 
 
@@ -27,6 +27,12 @@ class OneTrack(Handler):
     async def get(self, track_id: str) -> TrackDocument:
         """Return the track."""
         return document(await self.call(lambda wb: wb.track(track_id)))
+
+    @operation("Change a track's title, artist or album", body=TrackRequest, answer=TrackDocument, errors=(404, 413))
+    async def patch(self, track_id: str, given: TrackRequest) -> TrackDocument:
+        """Change what is given."""
+        said = given.model_dump(exclude_none=True)
+        return document(await self.call(lambda wb: wb.edit(track_id, **said)))
 
     @operation("Delete a track with its stems and its analysis", answer=None, status=204, errors=(404, 409))
     async def delete(self, track_id: str) -> None:

@@ -437,6 +437,15 @@ def test_tracks_are_searched_sorted_and_paged(ask: Ask) -> None:
         assert ask("GET", f"/api/tracks?{wrong}").status == 400
 
 
+def test_a_track_is_renamed(ask: Ask, library: Workbench, tmp_path: Path) -> None:
+    library.add(write_song(tmp_path / "named.wav", 1, seed=11), id="named", title="Before", artist="Somebody")
+    changed = ask("PATCH", "/api/tracks/named", {"title": "After"})
+    assert (changed.status, changed.json["title"], changed.json["artist"]) == (200, "After", "Somebody")
+    assert library.track("named").title == "After"
+    assert ask("PATCH", "/api/tracks/named", {"title": ""}).status == 400
+    assert ask("PATCH", "/api/tracks/nothing", {"title": "After"}).status == 404
+
+
 def test_a_job_is_cancelled_listed_and_asked_for_again(ask: Ask, library: Workbench) -> None:
     job, _ = library._shared.jobs.submit(
         "local", "analysis", "song", {"once": 1}, settings={"models_dir": None, "offline": True}
