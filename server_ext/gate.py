@@ -44,6 +44,25 @@ _SENTENCES = {
 _INTERNAL = ("Something went wrong inside Sound Forge; the server's log says what. Try again.", "internal")
 
 
+MOST_REFUSED = 100
+_refused: set[str] = set()
+"""The origins that the log has told of."""
+
+
+def _site_of(origin: str) -> str:
+    """Return the host and port of an origin; "" where it has none."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
+
+
+def _origin_of(address: str) -> str:
+    """Return the origin of an address; "null" where it has none."""
+    site = _site_of(address)
+    return f"{urlsplit(address).scheme}://{site}" if site else "null"
+
+
 @dataclass(frozen=True)
 class Policy:
     """What the server was started with."""
@@ -87,12 +106,27 @@ class Gate(JupyterHandler):
     def check_origin(self, origin_to_satisfy_tornado: str = "") -> bool:
         """Return whether the request names no origin, this server's own, or a listed one."""
         del origin_to_satisfy_tornado
-        origin = self.request.headers.get("Origin", self.request.headers.get("Sec-Websocket-Origin"))
+        headers = self.request.headers
+        origin = headers.get("Origin", headers.get("Sec-Websocket-Origin"))
+        if origin is None and self._is_embedded_elsewhere():
+            origin = _origin_of(headers.get("Referer", ""))
         if origin is None:
             return True
-        site = urlsplit(origin).netloc.lower()
-        own = bool(site) and site == self.request.headers.get("Host", "").lower()
-        return own or origin.lower() in self.policy.origins
+        own = _site_of(origin) == headers.get("Host", "").lower() != ""
+        known = own or origin.lower() in self.policy.origins
+        if not known and origin not in _refused and len(_refused) < MOST_REFUSED:
+            _refused.add(origin)
+            self.log.warning(
+                "A page of %r was refused. If it may use the API, name it: --allow-origin, or SOUNDFORGE_ALLOW_ORIGINS.",
+                origin,
+            )
+        return known
+
+    def _is_embedded_elsewhere(self) -> bool:
+        """Return whether a browser says that a page of another origin asks, as for an `<audio>`, which names no origin."""
+        headers = self.request.headers
+        followed = headers.get("Sec-Fetch-Mode") == "navigate" and headers.get("Sec-Fetch-Dest") == "document"
+        return headers.get("Sec-Fetch-Site") in ("cross-site", "same-site") and not followed
 
     def check_xsrf_cookie(self) -> None:
         """Ask for the XSRF token of a request that a cookie signs in; the origin was checked for all others."""
@@ -125,7 +159,9 @@ class Gate(JupyterHandler):
                 self.log.warning("%s %s: %s", self.request.method, self.request.path, error.message)
             return
         if not isinstance(error, web.HTTPError) or error.status_code >= 500:
-            super().log_exception(kind, error, trace)
+            # Not as tornado does it, which logs the query, and a token in it.
+            failed = (kind, error, trace)
+            self.log.error("%s %s failed.", self.request.method, self.request.path, exc_info=failed)
 
     def write_error(self, status_code: int, **given: Any) -> None:
         """Answer with an error's sentence and code."""

@@ -24,9 +24,11 @@ log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.02
 BLOCKED_SECONDS = 0.05
-"""An event loop that is blocked for longer is worth a line in the log."""
+"""An event loop that is blocked for longer is worth a line for those who debug."""
+WARNED_SECONDS = 0.5
+"""People notice when it is blocked for this long: that is worth a warning."""
 QUIET_SECONDS = 10.0
-"""No second line is logged for this long."""
+"""No second warning is logged for this long."""
 PIECE_SECONDS = 5.0
 INNERMOST = 8
 """How many calls of the loop are logged."""
@@ -55,7 +57,7 @@ class LoopWatch:
         self._due = time.monotonic()
         self._loop_thread = 0
         self._seen: tuple[float, str] = (0.0, "")
-        self._next_line = 0.0
+        self._next_warning = 0.0
         self._untold = 0
         self._late, self._blocked = _Longest(LONGEST), _Longest(BLOCKED)
 
@@ -90,19 +92,22 @@ class LoopWatch:
                     self._tell(due, now, blocked, time.thread_time() - computed)
 
     def _tell(self, due: float, now: float, blocked: float, computed: float) -> None:
-        if now < self._next_line:
+        warned = blocked >= WARNED_SECONDS
+        if warned and now < self._next_warning:
             self._untold += 1
             return
         seen_at, seen = self._seen
-        log.warning(
+        log.log(
+            logging.WARNING if warned else logging.DEBUG,
             "The event loop was blocked for %.0f ms, of which it computed for %.0f ms itself%s. It was at, innermost "
             "first:\n%s",
             blocked * 1000,
             computed * 1000,
-            f" ({self._untold} more times since the last such line)" if self._untold else "",
+            f" ({self._untold} more times since the last warning)" if warned and self._untold else "",
             seen if seen_at >= due else "  unknown: no other thread ran meanwhile",
         )
-        self._next_line, self._untold = now + QUIET_SECONDS, 0
+        if warned:
+            self._next_warning, self._untold = now + QUIET_SECONDS, 0
 
     def _look(self) -> None:
         """Take the stacks once half of what is too late has passed; mostly there is nothing to do but sleep on."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
 from server_ext.operation import ID_PATTERN, IDS, Operation, parameters
-from server_ext.schemas import Failure
+from server_ext.schemas import Failure, JobEvent, ShortEvent
 from sfwidgets import __version__
 from sfwidgets.library.uploads import MAX_BYTES
 
@@ -27,12 +28,56 @@ _MEANINGS = {
     503: "A needed part is missing; the sentence says which.", 504: "Spotify or YouTube did not answer in time.",
 }  # fmt: skip
 _REF = "#/components/schemas/{model}"
-_REQUIRED_HEADERS: dict[str, dict[str, Any]] = {
+_TUS: dict[str, dict[str, Any]] = {
     "Tus-Resumable": {"const": "1.0.0"},
     "Upload-Length": {"type": "integer", "minimum": 1, "maximum": MAX_BYTES},
     "Upload-Offset": {"type": "integer", "minimum": 0, "maximum": MAX_BYTES},
 }
 """Request headers without which there is no answer, and what they are."""
+_HEADERS = {
+    "Tus-Resumable": "The version of the protocol.",
+    "Upload-Length": "Bytes of the whole file.",
+    "Upload-Offset": "How many bytes are there: where to go on.",
+    "Upload-Metadata": (
+        "Pairs of a key and Base64 of UTF-8, with commas between, like `filename c29uZy53YXY=,title U29uZw==`. Keys: "
+        "`filename` (or `name`), `title`, `artist`, `album`, `trackId`; others are ignored."
+    ),
+    "Upload-Expires": "When the upload is forgotten, if nothing is added: after an hour.",
+    "Track-Id": "The track that the upload has become; only once it is whole.",
+    "Location": "Where what was made is, from the server's root.",
+    "Range": "Like `bytes=0-65535`: the answer is a 206 with that part.",
+    "If-Range": "An ETag: the part is sent only where it is still of that, else the whole.",
+    "If-None-Match": "An ETag: 304 where it is still that.",
+    "Retry-After": "Seconds to wait.",
+}
+"""What headers of requests and answers mean."""
+_SOMETIMES = ("Track-Id", "Upload-Metadata")
+"""Headers that not every answer has that may."""
+_TAGS = {
+    "spotify": "What is behind a link. Without the package for it, or without credentials, these answer 503.",
+    "download": "A track's audio from a link. Over HTTP a cancelled download reads `error` with the code `cancelled`; its "
+    "live event is `download:job:cancelled` all the same.",
+    "process": "Separation into stems. `result.stemSet` of a completed job is the set's id, for `set` and `setId`.",
+    "models": "The models that separate.",
+    "analyze": "Tempo, key, loudness, chords, form. The newest analysis is shown also while another runs.",
+    "tracks": "The library. Audio can be put straight into `<audio src>` with `?token=…`.",
+    "uploads": "Files of any size by tus 1.0.0, which go on where they broke off. A small file goes to `POST /api/tracks`.",
+    "jobs": "All jobs. Cancelling only asks: the answer may still say `processing`, and the end comes as a live event.",
+    "stats": "How much there is.",
+    "config": "For signing in.",
+    "docs": "This page.",
+    "server": "Whether all is well.",
+}
+_DESCRIPTION = """\
+Splits songs into stems, and analyses them. All paths are under the server's base URL.
+
+Send the server's token as `Authorization: token …`, or as `?token=…` in the address where no header can be sent
+(`<audio src>`, downloads, sockets). Every error is a `Failure`: `error` is a sentence for a person, `code` a stable name.
+
+Work is asked for (202, `Accepted`) and done by jobs (`JobDocument`). Cancelling only asks: the answer may still say
+`processing`. Follow a job by its path, or by live events: Socket.IO at `/socket.io/`, or a WebSocket at `/ws` with frames
+like `{"event": "subscribe:track", "data": "<trackId>"}`. They bring `JobEvent` and `ShortEvent`; `/api/docs` lists them.
+"""
 
 Routes = list[Any]
 
@@ -49,15 +94,17 @@ def document(routes: Routes) -> dict[str, Any]:
         "info": {
             "title": "Sound Forge Alchemy",
             "version": __version__,
-            "description": "Splits songs into stems, and analyses them. Live events are at `/socket.io/` and `/ws`.",
+            "description": _DESCRIPTION,
             "license": {"name": "MIT", "identifier": "MIT"},
         },
+        "tags": [{"name": name, "description": said} for name, said in _TAGS.items()],
         "paths": paths,
         "components": {
-            "schemas": schemas.definitions,
+            "schemas": _for_json(schemas.definitions),
             "securitySchemes": {
                 "token": {
-                    "type": "apiKey", "in": "header", "name": "Authorization", "description": "`token <the server's token>`",
+                    "type": "apiKey", "in": "header", "name": "Authorization", 
+                    "description": "`token <the server's token>`. As `?token=…` in the address it does the same.",
                 }
             },
         },
@@ -77,7 +124,9 @@ class _Schemas:
     """The schemas of all models, and references to them."""
 
     def __init__(self, operations: list[Operation]) -> None:
-        wanted: list[tuple[Any, JsonSchemaMode]] = [(Failure, "serialization")]
+        wanted: list[tuple[Any, JsonSchemaMode]] = [
+            (model, "serialization") for model in (Failure, JobEvent, ShortEvent)
+        ]
         wanted += [(found.body, "validation") for found in operations if found.body is not None]
         self._adapters = {
             repr(found.model): TypeAdapter(found.model) for found in operations if found.model is not None
@@ -111,12 +160,15 @@ def _operation(template: str, method: str, handler: Any, found: Operation, schem
         answer = {media: {} for media in found.media_types}
     else:
         answer = {"application/json": {"schema": schemas.answer(found.model)}}
-    responses = {str(found.status): _response(found.status, answer)}
+    responses = {str(found.status): _response(found.status, answer, found.gives)}
     responses |= {str(status): _response(status, answer if status == 206 else {}) for status in found.also}
     failure = {} if method == "head" else {"application/json": {"schema": schemas.body(Failure)}}
-    responses |= {str(status): _response(status, failure) for status in sorted(refused)}
+    responses |= {
+        str(status): _response(status, failure, ("Retry-After",) if status == 429 else ()) for status in sorted(refused)
+    }
     described: dict[str, Any] = {
         "summary": found.summary,
+        **({"description": found.note} if found.note else {}),
         "operationId": f"{method}{''.join(part.strip('{}').capitalize() for part in template.split('/') if part)}",
         "tags": [_tag(template)],
         "parameters": [*_path_parameters(template), *_query_parameters(found), *_headers(found)],
@@ -132,8 +184,17 @@ def _operation(template: str, method: str, handler: Any, found: Operation, schem
     return described
 
 
-def _response(status: int, content: dict[str, Any]) -> dict[str, Any]:
-    return {"description": _MEANINGS[status], **({"content": content} if content else {})}
+def _response(status: int, content: dict[str, Any], headers: tuple[str, ...] = ()) -> dict[str, Any]:
+    described: dict[str, Any] = {"description": _MEANINGS[status]}
+    if headers:
+        described["headers"] = {
+            name: {
+                "description": _HEADERS[name], "required": name not in _SOMETIMES,
+                "schema": _TUS.get(name, {"type": "string"}),
+            }
+            for name in headers
+        }  # fmt: skip
+    return described | ({"content": content} if content else {})
 
 
 def _path_parameters(template: str) -> list[dict[str, Any]]:
@@ -152,7 +213,13 @@ def _query_parameters(found: Operation) -> list[dict[str, Any]]:
     schema = found.query.model_json_schema(mode="validation")
     required = schema.get("required", [])
     return [
-        {"name": name, "in": "query", "required": name in required, "schema": _without_null(field)}
+        {
+            "name": name,
+            "in": "query",
+            "required": name in required,
+            "description": field.pop("description"),
+            "schema": _without_null(field),
+        }
         for name, field in schema["properties"].items()
     ]
 
@@ -169,11 +236,25 @@ def _without_null(field: dict[str, Any]) -> dict[str, Any]:
 def _headers(found: Operation) -> list[dict[str, Any]]:
     return [
         {
-            "name": name, "in": "header", "required": name in _REQUIRED_HEADERS,
-            "schema": _REQUIRED_HEADERS.get(name, {"type": "string"}),
+            "name": name, "in": "header", "required": name in _TUS, "description": _HEADERS[name],
+            "schema": _TUS.get(name, {"type": "string"}),
         }
         for name in found.headers
     ]  # fmt: skip
+
+
+def _for_json(schemas: Any) -> Any:
+    """Return schemas whose descriptions, on one line, call None what it is in JSON."""
+    if isinstance(schemas, list):
+        return [_for_json(each) for each in schemas]
+    if not isinstance(schemas, dict):
+        return schemas
+    return {
+        name: re.sub(r"\bNone\b", "null", " ".join(value.split()))
+        if name == "description" and isinstance(value, str)
+        else _for_json(value)
+        for name, value in schemas.items()
+    }
 
 
 def _tag(template: str) -> str:

@@ -41,13 +41,17 @@ _PARAMETER = re.compile(r"\{(\w+)\}")
 class Request(BaseModel):
     """Base of what clients send: camelCase, no conversions between types, unknown fields ignored."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True,
+    )  # fmt: skip
 
 
 class Query(BaseModel):
     """Base of query strings: as `Request`, but all that arrives is text, from which numbers are read."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, allow_inf_nan=False, use_attribute_docstrings=True,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,10 @@ class Operation:
     """Request headers that matter."""
     also: tuple[int, ...] = ()
     """Statuses without a body that are no errors: 206, 304."""
+    gives: tuple[str, ...] = ()
+    """Headers of the answer that matter."""
+    note: str = ""
+    """What a caller should know beside the summary."""
 
     @property
     def media_types(self) -> tuple[str, ...]:

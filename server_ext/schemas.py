@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
+from server_ext.codes import CODES
 from server_ext.operation import ID_PATTERN, Query, Request
 from sfwidgets.models import Job, JobKind, JobStatus, Moment, SeparationOptions, StemSet, Value, one_line
 
@@ -35,16 +36,19 @@ class FetchRequest(Request):
     """A link to a track, an album or a playlist on Spotify."""
 
     url: str = Field(max_length=2000, json_schema_extra=_link("track|album|playlist"))
+    """With or without the scheme, or as a URI like `spotify:track:…`."""
 
 
 class TrackInfo(Request):
     """A track as `POST /api/spotify/fetch` gave it; only what is kept of it is named here."""
 
     id: str | None = None
+    """Its id on Spotify."""
     title: str = Field(min_length=1, max_length=1000)
     artist: str = Field(default="", max_length=1000)
     album_name: str | None = Field(default=None, max_length=1000)
     album_art: str | None = Field(default=None, max_length=2000)
+    """The picture's address."""
 
 
 class DownloadRequest(Request):
@@ -60,33 +64,47 @@ class DownloadRequest(Request):
     )
 
     track_id: TrackId
+    """What the track is to be called by; you choose it, and its id on Spotify is a good one."""
     spotify_url: Annotated[str, Field(max_length=2000, json_schema_extra=_link("track"))] | None = None
+    """A link to one track."""
     track_info: TrackInfo | None = None
+    """Kept as the track's title, artist, album and picture."""
     auto_process: bool = False
+    """A separation follows by itself."""
     auto_analyze: bool = False
+    """An analysis follows by itself."""
     options: dict[str, Any] | None = None
+    """Taken, and without effect."""
 
 
 class SeparateOptions(Request):
     """How to separate; unknown options are ignored."""
 
     model: str | None = Field(default=None, max_length=255)
+    """A model's `id`; without one, or with `auto`, the default. One that is not installed is fetched first."""
     two_stems: bool | str | None = None
     """A stem's name, or true for vocals: that stem and its complement, `no_vocals`."""
     extract_vocals: bool | None = None
+    """Which stems are written: those with true, or all but those with false; all where nothing is said."""
     extract_drums: bool | None = None
+    """As `extractVocals`."""
     extract_bass: bool | None = None
+    """As `extractVocals`."""
     extract_other: bool | None = None
+    """As `extractVocals`."""
     auto_analyze: bool | None = None
-    """An analysis follows."""
+    """An analysis follows by itself."""
     overlap: float | None = Field(default=None, ge=0, lt=1)
+    """How much of each segment overlaps the next, as a share of the segment; 0.25 where nothing is said."""
     shifts: Annotated[int, Field(ge=0, le=20), BeforeValidator(_whole)] | None = None
+    """Average over so many random shifts; each takes as long as the whole, and 0, the default, makes none."""
 
 
 class SeparateRequest(Request):
     """A track to be separated."""
 
     track_id: TrackId
+    """Its audio has to be there."""
     options: SeparateOptions | None = None
 
 
@@ -94,6 +112,7 @@ class AnalyzeRequest(Request):
     """A track to be analysed."""
 
     track_id: TrackId
+    """Its audio has to be there."""
 
 
 class TrackRequest(Request):
@@ -108,23 +127,31 @@ class ModelRequest(Request):
     """A model whose weights are to be fetched."""
 
     model_name: str = Field(max_length=255)
+    """The model's `id`."""
 
 
 class TracksQuery(Query):
     """Which tracks, in which order."""
 
     search: Annotated[str, AfterValidator(one_line)] = Field(default="", max_length=200)
+    """What is in the title, the artist or the album."""
     sort: Literal["created", "-created", "title", "-title", "artist", "-artist", "duration", "-duration"] = "-created"
+    """With `-` the largest, last or newest first."""
     limit: int = Field(default=50, ge=1, le=1000)
+    """At most so many."""
     offset: int = Field(default=0, ge=0, le=10**9)
+    """How many to skip."""
 
 
 class JobsQuery(Query):
     """Which jobs; the newest first."""
 
     track_id: TrackId | None = None
+    """Only this track's."""
     kind: JobKind | None = None
+    """Only of this kind."""
     limit: int = Field(default=50, ge=1, le=1000)
+    """At most so many."""
 
 
 # -- what the server sends -----------------------------------------------------------------------------------------------
@@ -135,18 +162,23 @@ class Failure(Value):
 
     error: str
     """A sentence for a person."""
-    code: str
+    code: str = Field(examples=[code for group in CODES.values() for code in group])
     """A stable identifier for a program."""
     details: dict[str, Any] | None = Field(default=None, exclude_if=_absent)
+    """Facts for a program."""
 
 
 class Accepted(Value):
     """A job that was asked for."""
 
     job_id: str
+    """The id of a new job, or of one that does the same already."""
     track_id: str | None
+    """None for the fetch of a model."""
     status: JobStatus
+    """`queued`, or `processing` where the same work is running already."""
     message: str
+    """For people."""
 
     @classmethod
     def of(cls, job: Job, what: str) -> Accepted:
@@ -161,37 +193,75 @@ class JobDocument(Value):
 
     id: str
     track_id: str | None
+    """None for the fetch of a model."""
     kind: JobKind
     status: JobStatus
+    """It ends as `completed`, `error` or `cancelled`, and stays so; over HTTP a cancelled download reads `error`."""
     progress: int = Field(ge=0, le=100)
+    """Percent."""
     stage: str
+    """What it is doing, in a few words for people, like `Separating`; empty before it begins."""
     created_at: Moment
+    """When it was asked for."""
     started_at: Moment | None = Field(default=None, exclude_if=_absent)
+    """When it was begun."""
     completed_at: Moment | None = Field(default=None, exclude_if=_absent)
+    """When it ended, however it ended."""
     output_path: str | None
+    """What it made, relative to the library."""
     error: str | None
+    """Why it failed: a sentence for a person."""
     code: str | None = Field(default=None, exclude_if=_absent)
+    """Why it failed, for a program."""
     options: dict[str, Any] | None = Field(default=None, exclude_if=_absent)
+    """How a separation was asked for: as `SeparateOptions`, and `stems`, `seed`, `device` and `precision` beside it."""
     result: dict[str, Any] | None = Field(default=None, exclude_if=_absent)
+    """What a completed job made. Of a separation `stemSet` (the set's id, for `set` and `setId`), `model` and
+    `precision`; of an analysis its main figures; of a model's fetch `model`."""
+
+
+class JobEvent(JobDocument):
+    """What a live event like `processing:job:updated` brings: the job as it is then."""
+
+    seq: int = Field(ge=0)
+    """Raised with every change of the job: what does not have a higher one than you know is no news."""
+
+
+class ShortEvent(Value):
+    """What a short live event like `processing:update` brings."""
+
+    track_id: str | None
+    job_id: str
+    status: JobStatus
+    progress: int = Field(ge=0, le=100)
+    """Percent."""
+    error: str | None = Field(default=None, exclude_if=_absent)
+    """Why it failed, for people; `Cancelled.` where it was cancelled."""
+    stems: list[str] | None = Field(default=None, exclude_if=_absent)
+    """Of a completed separation: the names of the stems that it made, like `vocals.flac`."""
 
 
 class StemFile(Value):
     """One stem of a track."""
 
     name: str
+    """Unique among the track's stems, like `vocals.flac`."""
     type: str
+    """`vocals`, `drums`, `bass`, `guitar`, `piano` or `other`, or what else the model makes; `no_vocals` is `other`."""
     path: str
     """Relative to the library."""
     size: int
+    """Bytes."""
     last_modified: Moment
     url: str
-    """Where the stem can be had, from the server's root."""
+    """Where the stem can be had, from the server's root. It is the newest set's, and follows a new separation."""
 
 
 class ProcessDocument(JobDocument):
     """A track's newest separation, and the stems that the track has."""
 
     stems: list[StemFile] | None = Field(default=None, exclude_if=_absent)
+    """Those of the newest set, also while another separation runs; absent as long as there are none."""
 
 
 class PendingAnalysis(Value):
@@ -199,9 +269,12 @@ class PendingAnalysis(Value):
 
     status: JobStatus
     progress: int
+    """Percent."""
     message: str
+    """For people."""
     job_id: str
     error: str | None = Field(default=None, exclude_if=_absent)
+    """Why it failed, for people."""
 
 
 class TrackDocument(Value):
@@ -210,15 +283,22 @@ class TrackDocument(Value):
     id: str
     title: str
     artist: str
+    """Empty where it is not known."""
     album: str
+    """Empty where it is not known."""
     artwork_url: str | None
+    """A picture elsewhere, as Spotify names it; the picture in the track's own file is at `…/artwork`."""
     source: str
+    """Where it came from: `file`, or a service's name."""
     duration: float | None
-    """Seconds."""
+    """Seconds; this and the next two are None while there is no audio."""
     sample_rate: int | None
+    """Hz."""
     channels: int | None
     created_at: Moment
+    """When it was added."""
     updated_at: Moment
+    """When it was changed last."""
     has_stems: bool
     has_analysis: bool
 
@@ -228,6 +308,7 @@ class TrackPage(Value):
 
     tracks: list[TrackDocument]
     total: int
+    """How many match `search`, on all pages."""
 
 
 class JobList(Value):
@@ -240,6 +321,7 @@ class PublicConfig(Value):
     """What a front end needs in order to sign its users in; nothing secret."""
 
     supabase_url: str | None
+    """None where users don't sign in through Supabase."""
     supabase_anon_key: str | None
 
 
@@ -249,12 +331,16 @@ class FetchedTrack(Value):
     id: str
     title: str
     artist: str
+    """All of them, with commas between."""
     album_art: str | None
+    """The picture's address."""
     duration: str
-    """Like `3:05`."""
+    """Minutes and seconds, like `3:05` or `75:03`."""
     album_name: str | None
     release_date: str | None
+    """A year, a month or a day, like `1971-11-08`."""
     preview_url: str | None
+    """Where an excerpt can be heard."""
 
 
 class Fetched(Value):
@@ -265,6 +351,7 @@ class Fetched(Value):
     name: str
     description: str
     tracks: list[FetchedTrack]
+    """All of them, however long the list is; what is no track is left out."""
 
 
 def job_of(job: Job) -> JobDocument:

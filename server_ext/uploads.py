@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import secrets
 import threading
 import time
@@ -49,7 +48,7 @@ class Metadata:
             key, _, value = pair.strip().partition(" ")
             try:
                 found[key] = base64.b64decode(value, validate=True).decode()
-            except (binascii.Error, UnicodeDecodeError):
+            except ValueError:
                 raise InvalidInputError("Upload-Metadata has to be pairs of a key and Base64 of UTF-8.") from None
         fields = track_fields(found.get("title") or None, found.get("artist"), found.get("album"))
         if "trackId" in found:

@@ -6,12 +6,14 @@ import contextlib
 import ctypes
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,9 @@ COPIES = Path("soundforge-notebooks")
 
 ENDING_SECONDS = 10.0
 """How long the dashboard may take to end with the API, before it is killed."""
+
+NOT_FOR_OPERATORS = re.compile(r"4\d\d [A-Z]+ /|wrote error: |\s*To access the server, ")
+"""Warnings of Jupyter Server's that ask nobody to do anything: what clients do wrong, and its own way of saying where it is."""
 
 Say = Callable[[str], None]
 
@@ -94,7 +99,8 @@ def serve(
 
     `origins` are let in beside those of the settings. With a `dashboard_port` the dashboard is served too, by a process
     that ends with this one. Raises `InvalidInputError` for an address that is not to be had, for no sign-in at an address
-    that others reach, and for what is no origin; `UnavailableError` where JupyterLab is not installed.
+    that others reach, for what is no origin, and for a library that can't be written to; `UnavailableError` where
+    JupyterLab is not installed.
     """
     _needs("jupyterlab", "The server")
     if not sign_in and not is_loopback(ip):
@@ -105,12 +111,15 @@ def serve(
     settings = settings.model_copy(update={"allow_origins": _origins(settings, origins)})
     _check_address(ip, port)
     beside = None if dashboard_port is None else _dashboard_address(ip, dashboard_port, taken=port)
+    writable_folder(settings.library)
     os.environ |= environment(settings)
     from jupyterlab.labapp import LabApp  # type: ignore[import-untyped]
 
+    _hide_deprecations()
+
     options = [
         *_lab_options(folder, port=port, open_browser=open_browser, say=say), f"--ServerApp.ip={ip}",
-        "--ServerApp.port_retries=0", "--ServerApp.base_url=/", "--ServerApp.jpserver_extensions={'server_ext': True}",
+        "--Application.log_level=WARN", "--ServerApp.port_retries=0", "--ServerApp.base_url=/", "--ServerApp.jpserver_extensions={'server_ext': True}",
         f"--SoundForge.sign_in={sign_in}", "--SoundForge.open_at_start=True",
         *(f"--SoundForge.allow_origins={o}" for o in settings.allow_origins),
     ]  # fmt: skip
@@ -128,7 +137,8 @@ def serve(
 
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stop)
-        server.io_loop.add_callback(say, _whereabouts(settings, ip, port, beside, server.public_url, sign_in))
+        _hide_what_clients_do_wrong(server)
+        server.io_loop.add_callback(say, _whereabouts(settings, _url(ip, port), server, beside, sign_in))
         server.start()
 
 
@@ -158,18 +168,37 @@ def _lab_options(folder: Path | None, *, port: int, open_browser: bool, say: Say
     ]  # fmt: skip
 
 
-def _whereabouts(
-    settings: Settings, ip: str, port: int, beside: tuple[str, int] | None, lab_at: str, sign_in: bool
-) -> str:
-    """Return what a person wants to know of a server that runs."""
-    here = _url(ip, port)
+def _hide_deprecations() -> None:
+    """Show no deprecation warning: they are for those who write Jupyter's extensions."""
+    with contextlib.suppress(ImportError):
+        import voila  # noqa: F401  # it is loaded with JupyterLab, and has them shown: what is said last counts
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+
+
+def _hide_what_clients_do_wrong(server: Any) -> None:
+    """Keep `NOT_FOR_OPERATORS` out of the log of Jupyter Server and of its extensions, each of which has its own."""
+    apps = [app for apps in server.extension_manager.extension_apps.values() for app in apps]
+    for handler in {handler for app in (server, *apps) for handler in app.log.handlers}:
+        handler.addFilter(lambda record: NOT_FOR_OPERATORS.match(record.getMessage()) is None)
+
+
+def _whereabouts(settings: Settings, here: str, server: Any, beside: tuple[str, int] | None, sign_in: bool) -> str:
+    """Return what a person wants to know of a server that runs. A token that was configured is not shown."""
+    token, generated = server.identity_provider.token, server.identity_provider.token_generated
+    signed = f"?token={token if generated else '...'}" if token else ""
     lines = [
         f"Sound Forge Alchemy serves the library {settings.library}. Ctrl+C stops it; jobs go on.",
-        f"  API         {here} (its description: {here}api/docs)",
-        f"  JupyterLab  {lab_at}",
+        f"  API         {here}",
+        f"  API's docs  {here}api/docs{signed if sign_in and generated else ''}",
+        f"  JupyterLab  {here.rstrip('/')}{server.default_url}{signed}",
     ]
     if beside is not None:
         lines.append(f"  Dashboard   {_url(*beside)}")
+    if sign_in and generated:
+        lines.append(f"  Token: {token}")
+        lines.append("  It is another at every start, unless the environment variable JUPYTER_TOKEN says which.")
+    elif sign_in and token:
+        lines.append("  Token: the one in JUPYTER_TOKEN, or in Jupyter's configuration.")
     if settings.allow_origins:
         lines.append(f"  Pages of {', '.join(settings.allow_origins)} may call the API.")
     if not sign_in:

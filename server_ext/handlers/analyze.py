@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from server_ext.handlers.asking import WORK, Asking, newest_job
+from server_ext.handlers.asking import WORK, Asking, newest_of_track
 from server_ext.handlers.base import Handler
 from server_ext.operation import operation
 from server_ext.schemas import Accepted, AnalyzeRequest, PendingAnalysis
@@ -35,7 +35,7 @@ def _newest(wb: Workbench, track_id: str) -> Analysis | PendingAnalysis:
     try:
         return wb.analysis(track_id)
     except NotFoundError:
-        job = newest_job(wb, track_id, "analysis")
+        job = newest_of_track(wb, track_id, "analysis")
     return PendingAnalysis(
         status=job.status, progress=job.progress, message=job.error or f"{WORK['analysis']} is {job.status}.",
         job_id=job.id, error=job.error,

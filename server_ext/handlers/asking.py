@@ -37,6 +37,14 @@ def newest_job(wb: Workbench, track_id: str, kind: JobKind) -> Job:
     return found[0].last
 
 
+def newest_of_track(wb: Workbench, track_id: str, kind: JobKind) -> Job:
+    """Do as `newest_job` does for a track that is there; what ended before it was added was another of that id."""
+    track, job = wb.track(track_id), newest_job(wb, track_id, kind)
+    if job.completed_at is not None and job.completed_at < track.created_at:
+        raise NotFoundError(f"{WORK[kind]} of track {track_id} was not asked for.", code="job_not_found")
+    return job
+
+
 def shown(job: Job) -> JobDocument:
     """Return a job as clients of the old API read it over HTTP."""
     document = job_of(job)

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, Field, RootModel
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel
 
-from server_ext.handlers.base import Handler, in_thread
+from server_ext.handlers.base import Handler, in_slow_thread, in_thread
 from server_ext.handlers.sending import PARTIAL, RANGES, SendingHandler, StoredFile, StoredZip
 from server_ext.making import made
 from server_ext.operation import ID_PATTERN, Query, operation
@@ -38,13 +38,16 @@ class SetQuery(Query):
     """Which set of stems: the newest, unless `set` says another."""
 
     set_id: SetId | None = Field(default=None, alias="set")
+    """A set's id: `result.stemSet` of the completed separation; without it, the newest set."""
 
 
 class FileQuery(Query):
     """In which format, as it is kept where none is named; and whether to be kept (true) or played (false)."""
 
     format: Format | None = None
+    """Without it, the audio as it is kept."""
     download: bool = False
+    """True for a file to be kept (Content-Disposition: attachment), false for one to be played."""
 
 
 class StemQuery(FileQuery, SetQuery):
@@ -55,30 +58,39 @@ class ZipQuery(SetQuery):
     """A set's stems as an archive."""
 
     format: Format | None = None
+    """Without it, the stems as they are kept."""
 
 
 class PeaksQuery(SetQuery):
     """How fine the outlines are: at most so many pixels."""
 
     pixels: int = Field(default=2000, ge=10, le=20_000)
+    """At most so many pixels in each outline."""
 
 
 class Waveform(BaseModel):
     """An outline as BBC audiowaveform's JSON has it, which peaks.js and waveform-data.js read."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True, json_schema_serialization_defaults_required=True)
+
     version: int = 2
+    """Of the format."""
     channels: int = 1
+    """One outline over all channels."""
     sample_rate: int
+    """Hz."""
     samples_per_pixel: int
+    """How many samples of a channel a pixel stands for; the last may stand for fewer."""
     bits: int = 16
+    """How large `data`'s numbers can be: full scale is 32768."""
     length: int
     """How many pixels there are."""
     data: list[int]
-    """The lowest and the highest sample of each pixel, by turns."""
+    """The lowest and the highest sample of each pixel, by turns, -32768 to 32768."""
 
 
 class Waveforms(RootModel[dict[str, Waveform]]):
-    """The outlines of a track's mixture and its stems, by name."""
+    """The outlines of a track and its stems, by name: `mixture`, `vocals`, …; those that are there."""
 
 
 class FileHandler(SendingHandler):
@@ -107,6 +119,7 @@ class TrackAudio(FileHandler):
 
     @operation(
         "Get a track's audio",
+        note="The file as it was added, or its audio in another format, which is made first and may take a while.",
         query=FileQuery,
         answer=(*dict.fromkeys(CONTAINERS.values()), "application/octet-stream"),
         errors=(404, 416, 422, 503),
@@ -133,6 +146,7 @@ class StemFile(FileHandler):
 
     @operation(
         "Get a stem",
+        note="By its name with or without suffix: `vocals`, `vocals.flac`.",
         query=StemQuery,
         answer=tuple(FORMATS.values()),
         errors=(404, 416, 422, 503),
@@ -199,13 +213,21 @@ class WavHandler(SendingHandler):
 
     async def send_wav(self, find: Callable[[Workbench], Reader]) -> None:
         """Answer with what a reader reads."""
-        await self.send(VirtualWav(await self.call(find)))
+        await self.send(VirtualWav(await in_slow_thread(find, await self.workbench())))
 
 
 class StemAudio(WavHandler):
     """`/api/tracks/{trackId}/stems/{setId}/{name}.wav`: a stem in 16 bits and two channels, for players."""
 
-    @operation("Play a stem", answer=VirtualWav.media_type, errors=(404, 416, 422), headers=RANGES, also=PARTIAL)
+    @operation(
+        "Play a stem",
+        note="In 16 bits and two channels, for players that seek by ranges. `mixture.wav?set=…` is the track beside it, "
+        "sample for sample.",
+        answer=VirtualWav.media_type,
+        errors=(404, 416, 422),
+        headers=RANGES,
+        also=PARTIAL,
+    )
     async def get(self, track_id: str, set_id: str, name: str) -> None:
         """Send the stem."""
         await self.send_wav(lambda wb: wb.reader(track_id, name, wb.stem_set(track_id, set_id)))
@@ -218,6 +240,7 @@ class MixtureAudio(WavHandler):
 
     @operation(
         "Play a track",
+        note="The track in 16 bits and two channels; with `set`, beside the stems of that set.",
         query=SetQuery,
         answer=VirtualWav.media_type,
         errors=(404, 416, 422, 503),

@@ -32,11 +32,18 @@ _THREADS = ThreadPoolExecutor(max_workers=8, thread_name_prefix="soundforge")
 
 _ASKING = ThreadPoolExecutor(max_workers=4, thread_name_prefix="soundforge-asking")
 """What may have to start the workers first runs here."""
+_SLOW = ThreadPoolExecutor(max_workers=4, thread_name_prefix="soundforge-slow")
+"""What may take seconds runs here, as reading a whole file does: everything else is answered meanwhile."""
 
 
 async def in_thread(function: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
     """Call a function in a thread of ours, so that the server goes on answering meanwhile."""
     return await asyncio.get_running_loop().run_in_executor(_THREADS, lambda: function(*given, **named))
+
+
+async def in_slow_thread(function: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
+    """Do as `in_thread` does for what may take seconds."""
+    return await asyncio.get_running_loop().run_in_executor(_SLOW, lambda: function(*given, **named))
 
 
 @web.stream_request_body

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from server_ext.handlers.asking import Asking, newest_job, shown
+from server_ext.handlers.asking import Asking, newest_of_track, shown
 from server_ext.handlers.base import Handler
 from server_ext.operation import operation
 from server_ext.schemas import (
@@ -40,7 +40,7 @@ class ProcessedTrack(Handler):
         """Return the newest job, and the stems of the newest set."""
 
         def read(wb: Workbench) -> ProcessDocument:
-            document = shown(newest_job(wb, track_id, "processing"))
+            document = shown(newest_of_track(wb, track_id, "processing"))
             return ProcessDocument(**document.model_dump(), stems=_stems(wb, track_id, self.base_url))
 
         return await self.call(read)

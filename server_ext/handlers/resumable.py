@@ -12,7 +12,7 @@ from typing import Any
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.utils import url_path_join
 
-from server_ext.handlers.base import in_thread
+from server_ext.handlers.base import in_slow_thread, in_thread
 from server_ext.handlers.receiving import Receiving
 from server_ext.operation import operation
 from server_ext.refusal import RequestError
@@ -24,6 +24,8 @@ VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,termination,expiration"
 MEDIA = "application/offset+octet-stream"
 PART: dict[str, Any] = {"type": "string", "format": "binary"}
+PROGRESS = ("Tus-Resumable", "Upload-Offset", "Upload-Expires", "Track-Id")
+"""Headers that say how far an upload is."""
 
 
 class Resumable(Receiving):
@@ -76,6 +78,11 @@ class Resumable(Receiving):
         if self.request.headers.get("Content-Type", "").lower() != MEDIA:
             raise RequestError(415, f"Send the bytes as {MEDIA}.", code="wrong_type")
 
+    async def add(self, upload: OpenUpload, piece: bytes) -> None:
+        """Add bytes to an upload; with the last ones, the whole file is looked at."""
+        last = upload.offset + len(piece) >= upload.length
+        await (in_slow_thread if last else in_thread)(self.uploads.write, upload, self, piece)
+
     def tell(self, upload: OpenUpload) -> None:
         """Say in headers how far an upload is."""
         self.set_header("Upload-Offset", str(upload.offset))
@@ -101,7 +108,7 @@ class NewUpload(Resumable):
 
     async def take(self, piece: bytes) -> None:
         """Write the first bytes."""
-        await in_thread(self.uploads.write, self._opened, self, piece)
+        await self.add(self._opened, piece)
 
     async def leave(self) -> None:
         """Forget an upload of which the client was not told."""
@@ -110,6 +117,9 @@ class NewUpload(Resumable):
     @operation(
         "Begin a resumable upload (tus 1.0.0)", media=MEDIA, form=PART, answer=None, status=201,
         headers=("Tus-Resumable", "Upload-Length", "Upload-Metadata"), errors=(408, 409, 412, 413, 415, 422, 429, 503),
+        gives=("Location", *PROGRESS),
+        note="Any tus client does it, such as tus-js-client or Uppy. Send the bytes to Location by PATCH; the first may "
+        "come with this request. The request that brings the last byte answers with Track-Id.",
     )  # fmt: skip
     async def post(self) -> None:
         """Say where to go on."""
@@ -135,10 +145,11 @@ class OneUpload(Resumable):
 
     async def take(self, piece: bytes) -> None:
         """Write the next bytes; they stay, whatever becomes of the connection."""
-        await in_thread(self.uploads.write, self._found, self, piece)
+        await self.add(self._found, piece)
 
     @operation(
         "Say how far an upload is", answer=None, headers=("Tus-Resumable",), errors=(404, 412),
+        gives=("Upload-Length", "Upload-Metadata", *PROGRESS),
     )  # fmt: skip
     async def head(self, upload_id: str) -> None:
         """Say how far it is, and that holds: a request of a client who has gone adds nothing after this."""
@@ -154,7 +165,8 @@ class OneUpload(Resumable):
 
     @operation(
         "Go on with an upload; the last bytes make the track", media=MEDIA, form=PART, answer=None, status=204,
-        headers=("Tus-Resumable", "Upload-Offset"), errors=(404, 408, 409, 412, 413, 415, 422, 503),
+        headers=("Tus-Resumable", "Upload-Offset"), errors=(404, 408, 409, 412, 413, 415, 422, 503), gives=PROGRESS,
+        note="By POST with X-HTTP-Method-Override: PATCH, too, where a client can't send PATCH.",
     )  # fmt: skip
     async def patch(self, _upload_id: str) -> None:
         """Say how far it is now."""
@@ -164,7 +176,7 @@ class OneUpload(Resumable):
 
     @operation(
         "End an upload, and forget what came of it", answer=None, status=204, headers=("Tus-Resumable",),
-        errors=(404, 412),
+        errors=(404, 412), gives=("Tus-Resumable",),
     )  # fmt: skip
     async def delete(self, upload_id: str) -> None:
         """End it; a track that it has become stays."""
@@ -173,4 +185,4 @@ class OneUpload(Resumable):
         await self.finish()
 
     async def _find(self, upload_id: str) -> OpenUpload:
-        return await in_thread(self.uploads.find, self.owner, upload_id)
+        return await in_slow_thread(self.uploads.find, self.owner, upload_id)

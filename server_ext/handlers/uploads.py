@@ -6,7 +6,7 @@ from typing import Any
 
 from jupyter_server.utils import url_path_join
 
-from server_ext.handlers.base import in_thread
+from server_ext.handlers.base import in_slow_thread, in_thread
 from server_ext.handlers.receiving import Receiving
 from server_ext.handlers.tracks import Tracks, document
 from server_ext.multipart import FILE_FIELD, Form
@@ -20,18 +20,24 @@ from sfwidgets.models import one_line
 FORM_BYTES = 2**20
 """What a form may have beside its file."""
 
-_TEXT = {"type": "string", "maxLength": 1000}
+_TEXT = {"type": "string", "maxLength": 1000, "description": "Without it, as the file's tags have it."}
 FORM: dict[str, Any] = {
     "type": "object",
     "required": [FILE_FIELD],
     "properties": {
-        FILE_FIELD: {"type": "string", "format": "binary"},
-        "trackId": {"type": "string", "pattern": ID_PATTERN},
-        "title": _TEXT,
+        FILE_FIELD: {
+            "type": "string", "format": "binary",
+            "description": "An audio file, or a film with sound, with its file name; at most 4 GiB.",
+        },
+        "trackId": {
+            "type": "string", "pattern": ID_PATTERN,
+            "description": "What the track is to be called by. Without it, an id is made from the file's content.",
+        },
+        "title": _TEXT | {"description": "Without it, as the file's tags have it, or its name."},
         "artist": _TEXT,
         "album": _TEXT,
     },
-}
+}  # fmt: skip
 
 
 class NewTrack(Receiving, Tracks):
@@ -65,6 +71,7 @@ class NewTrack(Receiving, Tracks):
     @operation(
         "Upload a track: the same file twice is one track",
         media="multipart/form-data", form=FORM, answer=TrackDocument, status=201, errors=(408, 409, 413, 415, 422, 503),
+        gives=("Location",),
     )  # fmt: skip
     async def post(self) -> TrackDocument:
         """Make a track of the file."""
@@ -75,7 +82,7 @@ class NewTrack(Receiving, Tracks):
             given = {("track_id" if name == "trackId" else name): text for name, text in self._form.fields.items()}
             if not one_line(given.get("title", "")):
                 given.pop("title", None)  # a field of a page's form that was left empty
-            track = await in_thread(self._upload.finish, **given)
+            track = await in_slow_thread(self._upload.finish, **given)
         finally:
             await self.leave()
         self.set_header("Location", url_path_join(self.base_url, "api/tracks", track.id))

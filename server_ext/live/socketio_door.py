@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import socketio
+import socketio.packet
 from jupyter_server.auth.decorator import allow_unauthenticated
 from tornado import web
 from tornado.websocket import WebSocketClosedError
@@ -46,6 +47,16 @@ class SocketIOConnection(Connection):
         self._door.abort(self._session)
 
 
+class TextPacket(socketio.packet.Packet):  # type: ignore[misc]
+    """A packet without binary attachments: the library would keep as many as a client announces."""
+
+    def decode(self, encoded_packet: str) -> int:
+        """Read a packet; raises `ValueError` for one that announces attachments."""
+        if super().decode(encoded_packet):
+            raise ValueError("binary attachments are not taken")
+        return 0
+
+
 class SocketIODoor:
     """The protocol's server, and the clients that came in through it."""
 
@@ -56,7 +67,8 @@ class SocketIODoor:
         """The WebSockets, by the protocol's session; a session that polls has none."""
         self.server = socketio.AsyncServer(
             async_mode="tornado", cors_allowed_origins=[], ping_interval=PING_SECONDS, ping_timeout=PING_SECONDS,
-            max_http_buffer_size=LARGEST_MESSAGE, async_handlers=False, logger=_QUIET, engineio_logger=_QUIET,
+            max_http_buffer_size=LARGEST_MESSAGE, serializer=TextPacket, async_handlers=False,
+            logger=_QUIET, engineio_logger=_QUIET,
         )  # fmt: skip
         self.server.on("connect", self._on_connect)
         self.server.on("disconnect", self._on_disconnect)
@@ -135,6 +147,8 @@ def socketio_handler(door: SocketIODoor) -> type[Gate]:
         async def prepare(self, **given: Any) -> None:
             """Let the request in, and turn a large body away before it comes."""
             await super().prepare(**given)
+            if self.get_query_argument("j", None) is not None:  # JSONP, by which another site's page could read a session
+                raise web.HTTPError(400)
             if door.is_anothers(self.get_query_argument("sid", None), self.owner):
                 raise web.HTTPError(403)
             announced = self.request.headers.get("Content-Length", "0")

@@ -42,7 +42,7 @@ DASK_CONFIG: dict[str, Any] = {
     "distributed.comm.timeouts.connect": "10s",
     # By default Dask gives each worker one thread of OpenMP, and an allocator that trims at every turn.
     "distributed.nanny.pre-spawn-environ": {},
-    "logging": {"distributed.worker": "warning", "distributed.client": "critical"},
+    "logging": {"distributed": "warning", "distributed.client": "critical"},
     # No dashboard, and no unauthenticated HTTP route of any other kind.
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
@@ -157,6 +157,10 @@ WORKER_ENVIRONMENT = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(4 << 30),
     "MALLOC_TOP_PAD_": str(512 << 20),
+    # What goes into run/cluster.log: our own lines, and what is wrong with Dask. It reads this when it is imported, in
+    # each process anew; `DASK_CONFIG` comes too late for these.
+    "DASK_LOGGING__SFWIDGETS": "info",
+    "DASK_LOGGING__DISTRIBUTED": "warning",
 }
 
 

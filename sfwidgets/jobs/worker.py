@@ -22,7 +22,7 @@ from sfwidgets.audio import NO_ROOM
 from sfwidgets.errors import DiskFullError, JobCancelledError, ModelUnavailableError, SoundForgeError
 from sfwidgets.jobs.service import holder_is_dead, holder_name, publish, send
 from sfwidgets.library import Claim, LeaseLostError, Library, Shared, workspace_name
-from sfwidgets.models import Job, JobKind
+from sfwidgets.models import Job, JobKind, one_line
 from sfwidgets.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ class Attempt:
             done = self._shared.jobs.complete(connection, self.job, output_path=output_path, result=result or {})
             record(connection)
             following = [self._insert(connection, kind) for kind in done.then]
-        _tell(done)
+        _tell_end(done)
         self.begin(following)
 
     def ask_for_analysis(self) -> list[tuple[Job, bool]]:
@@ -189,7 +189,7 @@ def _lease(shared: Shared, job: Job) -> Iterator[None]:
 
 def _end(change: Callable[[], Job]) -> None:
     try:
-        _tell(change())
+        _tell_end(change())
     except LeaseLostError:
         log.info("The job had ended, or had been taken over, before this attempt could end it.")
 
@@ -214,6 +214,14 @@ def _tell(job: Job) -> None:
     from distributed import get_worker
 
     publish(get_worker(), job)
+
+
+def _tell_end(job: Job) -> None:
+    if job.started_at is not None and job.completed_at is not None:
+        seconds = (job.completed_at - job.started_at).total_seconds()
+        why = f": {one_line(job.error)}" if job.error else ""
+        log.info("%s %s %s after %.1f s%s", job.kind, job.id, job.status, seconds, why)
+    _tell(job)
 
 
 def _send(shared: Shared, job: Job) -> None:

@@ -16,7 +16,7 @@ from sfwidgets.library.store import ArtifactStore
 from sfwidgets.library.sweep import sweep, workspace_name
 from sfwidgets.library.tracks import Page, Tracks, owners_of_trash, track_fields
 from sfwidgets.library.uploads import Upload
-from sfwidgets.models import AudioInfo, Track, Usage, check_id
+from sfwidgets.models import AudioInfo, Track, Usage, check_id, one_line
 from sfwidgets.settings import LOCAL_OWNER, Settings
 
 __all__ = [
@@ -97,8 +97,8 @@ class Library:
         stored = Path(recorded) if recorded else self.store.audio_name(self.owner, digest, called.suffix)
         self.store.publish(file, stored)
         found = {
-            "title": info.title or called.stem.removesuffix(".stem"), "artist": info.artist or "",
-            "album": info.album or "", "source": "file",
+            "title": one_line(info.title or "") or one_line(called.stem.removesuffix(".stem")),
+            "artist": one_line(info.artist or ""), "album": one_line(info.album or ""), "source": "file",
         }  # fmt: skip
         try:
             return self.tracks.add(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from filelock import FileLock
 
 from sfwidgets.errors import DiskFullError, NotFoundError, SoundForgeError
 from sfwidgets.library.store import ArtifactStore
+from sfwidgets.library.uploads import SPARE_BYTES
 from sfwidgets.models import StemFormat
 
 
@@ -58,6 +60,7 @@ def _made_once(store: ArtifactStore, source: Path, name: Path, make: Callable[[P
     target = store.path(name)
     if target.exists():
         return target
+    _check_room(store, source)
     lock = f"{hashlib.sha256(str(name).encode()).hexdigest()[:32]}.lock"  # the sweep removes it
     try:
         with audio.full_disk_is_told(target), FileLock(store.temporary / lock):
@@ -75,6 +78,16 @@ def _made_once(store: ArtifactStore, source: Path, name: Path, make: Callable[[P
         store.remove(name)
         raise _gone()
     return target
+
+
+def _check_room(store: ArtifactStore, source: Path) -> None:
+    """Raise `DiskFullError` where all of a file's samples, at 24 bits, may find no room: a small file can hold hours."""
+    from sfwidgets import audio
+
+    info = audio.probe(source)
+    needed = int(info.duration * info.sample_rate * info.channels * 3)
+    if shutil.disk_usage(store.root).free < needed + SPARE_BYTES:
+        raise DiskFullError("There may be no room left in the library for this file: free some space, and try again.")
 
 
 def _make(store: ArtifactStore, name: Path, make: Callable[[Path], None]) -> None:

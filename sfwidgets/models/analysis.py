@@ -62,7 +62,9 @@ class CuePoint(Value):
     """A place in a track worth jumping to."""
 
     time: Seconds
+    """Seconds."""
     label: str = Field(max_length=200)
+    """For people."""
     type: str = Field(max_length=40)
     """What it marks: `start`, `section`, `drop`, `break`, `end`, or a person's own word."""
 
@@ -71,7 +73,9 @@ class Span(Value):
     """A stretch of time in which something sounds."""
 
     start: Seconds
+    """Seconds."""
     end: Seconds
+    """Seconds."""
 
     @model_validator(mode="after")
     def _forwards(self) -> Span:
@@ -84,20 +88,25 @@ class TempoPoint(Value):
     """The tempo at one moment."""
 
     time: float
+    """Seconds."""
     bpm: float
+    """Beats a minute."""
 
 
 class KeySpan(Span):
     """A stretch of a recording in one key."""
 
     key: str
+    """Like "C# minor"."""
     strength: float
+    """0 to 1."""
 
 
 class Chord(Span):
     """A chord in Harte's notation: `C:maj`, `A:min`, `G:7`, or `N` where none sounds."""
 
     label: str
+    """Like `A:min`."""
     confidence: float
     """0 to 1."""
 
@@ -152,8 +161,9 @@ class Measurements(Value):
     duration: float
     """Seconds."""
     bpm: int | None = None
+    """The tempo as a whole number, beats a minute."""
     tempo: float | None = None
-    """Beats a minute."""
+    """Beats a minute, exactly."""
     key: str | None = None
     """Like "C# minor"."""
     key_strength: float = 0.0
@@ -169,27 +179,35 @@ class Measurements(Value):
     frequency_spectrum: list[float] = Field(default_factory=list)
     """At most 100 points, evenly spaced from 0 Hz to half the sample rate; amplitude, full scale at 1."""
     cue_points: list[CuePoint] = Field(default_factory=list)
+    """Places worth jumping to, in order of time."""
 
     tempo_confidence: float = 0.0
     """0 to 1."""
     tempo_alternative: float | None = None
     """The tempo that a listener might count instead, mostly half or double."""
     time_signature: str | None = None
+    """Like `4/4`."""
     time_signature_confidence: float = 0.0
     """0 to 1."""
     beats: list[float] = Field(default_factory=list)
+    """Seconds."""
     downbeats: list[float] = Field(default_factory=list)
+    """Seconds: the beats at which a bar begins."""
     tempo_curve: list[TempoPoint] = Field(default_factory=list)
+    """How the tempo changes."""
     onsets: list[float] = Field(default_factory=list)
+    """Seconds: where notes and hits begin."""
 
     key_alternative: str | None = None
     """The runner-up."""
     key_alternative_strength: float = 0.0
+    """0 to 1."""
     tuning: float | None = None
     """Cents from A4 = 440 Hz, -50 to 50."""
     key_changes: list[KeySpan] = Field(default_factory=list)
     """The keys in order of time; one where the key never changes."""
     chords: list[Chord] = Field(default_factory=list)
+    """In order of time."""
 
     loudness_range: float | None = None
     """LRA, LU."""
@@ -219,6 +237,7 @@ class Measurements(Value):
     """How much each pitch class sounds, C first, the largest 1."""
 
     sections: list[Section] = Field(default_factory=list)
+    """The form, in order of time."""
     energy_curve: EnergyCurve | None = None
 
     @computed_field  # type: ignore[prop-decorator]
@@ -282,6 +301,7 @@ class Analysis(Measurements):
 
     track_id: str
     analyzed_at: Moment
+    """When it was measured."""
     stems: dict[str, StemAnalysis] = Field(default_factory=dict)
     """The newest stems, by name."""
     corrections: Corrections | None = None

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer
+from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from sfwidgets.errors import InvalidInputError
@@ -44,14 +44,20 @@ def _aware(value: datetime) -> datetime:
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
-Moment = Annotated[datetime, AfterValidator(_aware), PlainSerializer(_iso, when_used="json")]
+Moment = Annotated[
+    datetime, AfterValidator(_aware), PlainSerializer(_iso, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]  # fmt: skip
 """A moment in UTC; ISO 8601 with milliseconds and `Z` in JSON."""
 
 
 class Value(BaseModel):
     """Base of the values: immutable, camelCase on the wire, no field that was not declared."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid", use_attribute_docstrings=True,
+        json_schema_serialization_defaults_required=True,
+    )  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
         """Return the value as JSON-ready objects, with the HTTP contract's field names."""

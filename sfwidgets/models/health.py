@@ -14,16 +14,22 @@ class Services(Value):
     """The parts, under the names of the HTTP contract."""
 
     api_gateway: Literal["up"] = "up"
+    """This server."""
     redis: PartState = "off"
+    """The cache of what Spotify said, where one is configured."""
     supabase: PartState = "off"
+    """The sign-in of users, where it is configured."""
     database: PartState
+    """What holds tracks and jobs."""
     workers: PartState
+    """What does the jobs; `off` until the first job starts them."""
 
 
 class Health(Value):
     """Whether everything that is configured works."""
 
     status: Literal["ok", "degraded"]
+    """`degraded` where a part is `down`; the answer is 200 all the same."""
     services: Services
 
     @classmethod

@@ -10,7 +10,7 @@ class Pace(Value):
     """How the jobs of one kind that ended in the last 24 hours went; None where nothing tells."""
 
     queue_seconds: float | None = None
-    """Mean time from being asked for to being begun."""
+    """Seconds: the mean time from being asked for to being begun."""
     audio_seconds_per_second: float | None = None
     """Seconds of audio worked in a second of work, over jobs that completed; what was known already is no work."""
 
@@ -19,16 +19,20 @@ class Stats(Value):
     """One owner's figures. What lies in the trash is no track any longer, but its bytes and seconds count till it goes."""
 
     tracks: int
+    """How many there are."""
     tracks_with_stems: int
     tracks_with_analysis: int
     audio_seconds: float
-    """The length of all audio files, each once."""
+    """Seconds: the length of all audio files, each once."""
     audio_bytes: int
     """The files that were added, without what is kept beside them."""
     stem_bytes: int
+    """The stems' files."""
     jobs: dict[JobKind, dict[JobStatus, int]]
     """How many jobs there are, by kind and status; every kind is there, and every status."""
     jobs_waiting: int
+    """How many jobs are `queued`."""
     jobs_running: int
+    """How many jobs are `processing`."""
     last_day: dict[JobKind, Pace]
     """By kind, of the last 24 hours; every kind is there."""

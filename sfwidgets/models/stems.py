@@ -119,20 +119,28 @@ class ModelInfo(Value):
     """A separation model, as the catalogue describes it."""
 
     id: str
+    """What `model` in a separation's options, and `modelName`, name it by."""
     name: str
+    """For people."""
     description: str
+    """One sentence for people."""
     version: str
     url: str | None = None
+    """Where it is described."""
     is_default: bool = False
+    """True for exactly one: what `auto` means here."""
     internal: bool = False
     """True for a model that comes with the program and needs no download."""
     installed: bool = False
+    """Whether its weights are here; another model is fetched by the first separation that wants it."""
     sources: tuple[str, ...]
+    """The stems that it makes."""
     size: int | None = None
     """Bytes of the weights, as far as known."""
     weights_license: str = "unknown"
     """The licence terms of the weights, as far as known."""
     preview: bool = False
+    """True for a model that gives a preview rather than a full-quality separation."""
 
 
 class Scores(Value):

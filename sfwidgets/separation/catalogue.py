@@ -8,6 +8,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,14 +71,15 @@ def catalogue(settings: Settings) -> list[ModelInfo]:
     """Return the models that can be used here, those on this machine first; asks no network.
 
     Quantised models are listed only where the package `diffq` is there to read them. The default is what `auto` will
-    mean: htdemucs where it is installed or may be fetched, else the embedded preview.
+    mean: htdemucs where it is installed or may be fetched, and could be lately, else the embedded preview.
     """
     names = [name for name, known in _DEMUCS.items() if not known.quantised or _has_diffq()]
     models = [
         _describe(name, settings) for name in [*names, *(n for n in weights.own_names(settings) if n not in _DEMUCS)]
     ]
     preferred_here = any(model.id == PREFERRED and model.installed for model in models)
-    default = EMBEDDED if settings.offline and not preferred_here else PREFERRED
+    out_of_reach = settings.offline or _failed_lately(PREFERRED, settings)
+    default = EMBEDDED if out_of_reach and not preferred_here else PREFERRED
     models.insert(0, _embedded())
     models = [model.model_copy(update={"is_default": model.id == default}) for model in models]
     return sorted(models, key=lambda model: (not model.installed, not model.is_default))
@@ -156,7 +158,21 @@ def obtain(name: str, settings: Settings, progress: Callable[[float], None] = la
             raise
         with _failures_lock:
             _failures[name, settings.models_dir] = (time.monotonic(), error)
+        with suppress(OSError):
+            _mark(name, settings).touch()
         raise
+
+
+def _mark(name: str, settings: Settings) -> Path:
+    """Return the file whose age tells other processes of the library how long ago a fetch failed."""
+    return settings.library / "run" / f"{name}.unfetched"
+
+
+def _failed_lately(name: str, settings: Settings) -> bool:
+    try:
+        return time.time() - _mark(name, settings).stat().st_mtime < RETRY_SECONDS
+    except OSError:
+        return False
 
 
 def forget_failures() -> None:

@@ -17,7 +17,7 @@ BLACK_HOLE = "sfwidgets.separation.weights._fetch_from_hub", "sfwidgets.separati
 
 
 def settings(folder: Path | None = None, *, offline: bool = True) -> Settings:
-    return Settings(_env_file=None, models_dir=folder, offline=offline)
+    return Settings(_env_file=None, library=Path("/nowhere"), models_dir=folder, offline=offline)
 
 
 def test_it_is_cheap_to_ask() -> None:
@@ -102,3 +102,27 @@ def test_being_offline_once_does_not_keep_from_fetching_later(monkeypatch: pytes
     monkeypatch.setattr(BLACK_HOLE[1], lambda name, progress: asked.append(name))
     resolve("auto", settings(offline=False))
     assert asked[0] == "htdemucs"
+
+
+def test_what_auto_means_is_the_preview_after_a_failed_fetch_for_every_process(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def unreachable(*_: object) -> None:
+        raise ModelUnavailableError("The hub does not answer.")
+
+    for name in BLACK_HOLE:
+        monkeypatch.setattr(name, unreachable)
+    (tmp_path / "run").mkdir()
+    here = settings(offline=False).model_copy(update={"library": tmp_path})
+    assert [model.id for model in catalogue(here) if model.is_default] == ["htdemucs"]
+    assert resolve("auto", here)[0] == "embedded"
+    asked = "from sfwidgets.separation import catalogue; from sfwidgets.settings import Settings; " \
+        "print([model.id for model in catalogue(Settings(offline=False)) if model.is_default])"  # fmt: skip
+    elsewhere = subprocess.run(
+        [sys.executable, "-c", asked],
+        env={"AUDIO_DATA_PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert elsewhere.stdout.strip() == "['embedded']"

@@ -421,6 +421,20 @@ def test_the_newest_analysis_is_shown_while_another_runs(ask: Ask, library: Work
     assert ask("POST", f"/api/analyze/job/{job}/cancel").json["status"] in ("processing", "cancelled")
 
 
+def test_what_was_made_of_a_deleted_track_is_not_that_of_the_next_of_its_id(
+    ask: Ask, library: Workbench, tmp_path: Path
+) -> None:
+    library.add(write_song(tmp_path / "first.wav", 1, seed=12), id="again")
+    put_job(library, "analysis", "again", "completed")
+    put_job(library, "processing", "again", "completed")
+    assert ask("DELETE", "/api/tracks/again").status == 204
+    assert ask("GET", "/api/analyze/track/again").status == 404
+    assert ask("GET", "/api/process/track/again").status == 404
+    library.add(write_song(tmp_path / "second.wav", 1, seed=13), id="again")
+    assert ask("GET", "/api/analyze/track/again").status == 404
+    assert ask("GET", "/api/process/track/again").status == 404
+
+
 # -- beyond the contract -------------------------------------------------------------------------------------------------
 
 
