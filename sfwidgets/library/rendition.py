@@ -53,6 +53,26 @@ def in_format(store: ArtifactStore, source: Path, format: StemFormat, *, make: b
     return _made_once(store, source, name, lambda target: audio.transcode(source, target, format=format))
 
 
+def outline(store: ArtifactStore, owner: str, content_hash: str, source: Path, *, make: bool = True) -> Path:
+    """Return the file of an audio file's peaks, which is drawn the first time: all of the audio is read for it.
+
+    `make` and what is raised are as in `in_format`.
+    """
+    from sfwidgets import audio
+
+    name = store.peaks_name(owner, content_hash)
+    if not make and not store.path(name).exists():
+        raise NotFoundError("The waveform has not been drawn yet.", code="not_made")
+
+    def draw(target: Path) -> None:
+        rate = audio.probe(source).sample_rate
+        with audio.PeakWriter(target, sample_rate=rate) as peaks:
+            for block in audio.decode(source, sample_rate=rate, channels=2):
+                peaks.write(block)
+
+    return _made_once(store, source, name, draw)
+
+
 def _made_once(store: ArtifactStore, source: Path, name: Path, make: Callable[[Path], None]) -> Path:
     """Return the file of that name, which `make` writes where it is not there; others who ask meanwhile wait."""
     from sfwidgets import audio

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from sfwidgets.errors import NotFoundError, SoundForgeError
-from sfwidgets.library.rendition import in_format
+from sfwidgets.library.rendition import in_format, outline
 from sfwidgets.models import AudioInfo, Stem, StemFormat, StemSet
 from sfwidgets.workbench.base import TrackLike
 from sfwidgets.workbench.stems import WithStems
@@ -38,6 +38,13 @@ class WithFiles(WithStems):
             return source
         with _called(source, whole.title):
             return in_format(self._library.store, source, format, make=make)
+
+    def outline_file(self, track: TrackLike, *, make: bool = True) -> Path:
+        """Return the path of the peaks of a track's audio, which `peaks` reads; raises `NotFoundError`, `DiskFullError`."""
+        whole = self.track(track)
+        source = self.path(whole)
+        with _called(source, whole.title):
+            return outline(self._library.store, self.owner, str(whole.content_hash), source, make=make)
 
     def stem_file(
         self,

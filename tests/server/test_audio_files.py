@@ -300,6 +300,16 @@ def test_a_lane_without_outline_is_left_out(ask: Ask, library: Workbench) -> Non
         drums.write_bytes(kept)
 
 
+def test_a_waveform_is_drawn_of_a_track_that_nothing_was_made_of(ask: Ask, library: Workbench) -> None:
+    assert library.peaks("bare") == {}
+    (lane,) = ask("bare/peaks").said.values()
+    samples, rate = soundfile.read(library.path("bare"), always_2d=True)
+    assert (lane["sample_rate"], lane["length"]) == (rate, -(-len(samples) // lane["samples_per_pixel"]))
+    lowest = np.array([block.min() for block in np.split(samples, range(256, len(samples), 256))])
+    assert np.abs(np.array(lane["data"][::2]) / 32768 - lowest).max() < 2e-4
+    assert set(library.peaks("bare")) == {"mixture"}
+
+
 def test_a_picture_is_shown_as_what_it_is(ask: Ask) -> None:
     answer = ask("bare/artwork")
     assert (answer.status, answer.headers["content-type"], answer.body) == (200, "image/png", picture())
@@ -316,7 +326,6 @@ def test_a_picture_is_shown_as_what_it_is(ask: Ask) -> None:
         ("theirs/peaks", 404, "track_not_found"),
         ("theirs/artwork", 404, "audio_missing"),
         ("song/artwork", 404, "no_artwork"),
-        ("bare/peaks", 404, "no_peaks"),
         ("bare/stems.zip", 404, "no_stems"),
         ("bare/stems/vocals", 404, "no_stems"),
         ("song/stems/kazoo", 404, "no_stems"),
