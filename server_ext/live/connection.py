@@ -45,6 +45,10 @@ class Connection(ABC):
     def abort(self) -> None:
         """End the connection at once, whatever waits to be written."""
 
+    def bid_farewell(self) -> None:
+        """End the connection because the server stops."""
+        self.abort()
+
     def send(self, frame: Frame) -> None:
         """Put a frame into the outbox; a client whose outbox is full is dropped."""
         if not self._open:

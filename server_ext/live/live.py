@@ -77,7 +77,7 @@ class Live:
         """End every connection, and watch nothing any more."""
         for connection in list(self._connections):
             self.leave(connection)
-            connection.abort()
+            connection.bid_farewell()
         for closer in self._closers:
             await closer()
 

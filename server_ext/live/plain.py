@@ -35,6 +35,10 @@ class PlainConnection(Connection):
         except WebSocketClosedError as error:
             raise ConnectionError from error
 
+    def bid_farewell(self) -> None:
+        """Say that the server stops (RFC 6455, section 7.4.1), so that clients try again."""
+        self._handler.close(1001, "The server stops.")
+
     def abort(self) -> None:
         """Close the socket."""
         self._handler.on_connection_close()

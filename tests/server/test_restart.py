@@ -11,7 +11,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
+import pytest
 from serving import answers, ask, gone, until
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from sfwidgets import Workbench
@@ -99,7 +101,12 @@ def test_ctrl_c_in_a_terminal_ends_the_server_and_the_dashboard_and_no_job(wb: W
         cluster = psutil.Process(json.loads(address_file(wb.settings).read_text())["pid"])
         family = [p for p in family if p not in (cluster, *cluster.children(recursive=True))]
         assert len(family) >= 3
-        server.process.send_signal(signal.SIGINT)
+        with connect(f"{server.url.replace('http', 'ws')}ws?token={server.token}", open_timeout=10) as socket:
+            server.process.send_signal(signal.SIGINT)
+            with pytest.raises(ConnectionClosed) as ended:
+                socket.recv(10)
+        assert ended.value.rcvd is not None
+        assert ended.value.rcvd.code == 1001
         assert server.process.wait(10) == 0
         until(lambda: gone(family), 2)
         assert "Shut down this" not in server.said()
