@@ -17,7 +17,7 @@ class Tracks(Handler):
         page = await self.call(
             lambda wb: wb.tracks(given.search, sort=given.sort, limit=given.limit, offset=given.offset)
         )
-        return TrackPage(tracks=[document(track) for track in page], total=page.total)
+        return TrackPage(tracks=[document(track, self.base_url) for track in page], total=page.total)
 
 
 class OneTrack(Handler):
@@ -26,13 +26,13 @@ class OneTrack(Handler):
     @operation("Show a track", answer=TrackDocument, errors=(404,))
     async def get(self, track_id: str) -> TrackDocument:
         """Return the track."""
-        return document(await self.call(lambda wb: wb.track(track_id)))
+        return document(await self.call(lambda wb: wb.track(track_id)), self.base_url)
 
     @operation("Change a track's title, artist or album", body=TrackRequest, answer=TrackDocument, errors=(404, 413))
     async def patch(self, track_id: str, given: TrackRequest) -> TrackDocument:
         """Change what is given."""
         said = given.model_dump(exclude_none=True)
-        return document(await self.call(lambda wb: wb.edit(track_id, **said)))
+        return document(await self.call(lambda wb: wb.edit(track_id, **said)), self.base_url)
 
     @operation("Delete a track with its stems and its analysis", answer=None, status=204, errors=(404, 409))
     async def delete(self, track_id: str) -> None:
@@ -40,6 +40,9 @@ class OneTrack(Handler):
         await self.call(lambda wb: wb.delete(track_id))
 
 
-def document(track: Track) -> TrackDocument:
-    """Return a track as the API shows it."""
-    return TrackDocument(**track.model_dump(include=set(TrackDocument.model_fields)))
+def document(track: Track, base_url: str) -> TrackDocument:
+    """Return a track as the API shows it; the picture in its file is as good as one from elsewhere."""
+    shown = TrackDocument(**track.model_dump(include=set(TrackDocument.model_fields)))
+    if shown.artwork_url is None and track.has_artwork:
+        return shown.model_copy(update={"artwork_url": f"{base_url}api/tracks/{track.id}/artwork"})
+    return shown

@@ -86,7 +86,7 @@ class NewTrack(Receiving, Tracks):
         finally:
             await self.leave()
         self.set_header("Location", url_path_join(self.base_url, "api/tracks", track.id))
-        return document(track)
+        return document(track, self.base_url)
 
     def _check_size(self, size: int) -> None:
         if size > MAX_BYTES + FORM_BYTES:

@@ -92,6 +92,8 @@ class Library:
         self, file: Path, digest: str, info: AudioInfo, *, name: str, track_id: str | None, fields: dict[str, str]
     ) -> Track:
         """Make a finished file of a workspace, with that SHA-256, the audio of a track. `name` is what it was called."""
+        from sfwidgets import audio
+
         called = Path(name)
         recorded = self.tracks.audio_name(digest)
         stored = Path(recorded) if recorded else self.store.audio_name(self.owner, digest, called.suffix)
@@ -103,7 +105,8 @@ class Library:
         try:
             return self.tracks.add(
                 track_id or self.tracks.trashed(digest) or digest[:16], content_hash=digest, audio_path=str(stored),
-                size=self.store.size(stored), info=info, found=found, given=fields,
+                size=self.store.size(stored), info=info, artwork=audio.cover(self.store.path(stored)) is not None,
+                found=found, given=fields,
             )  # fmt: skip
         except ConflictError:
             if recorded is None:

@@ -38,6 +38,7 @@ audio = Table(
     Column("channels", Integer, nullable=False),
     Column("codec", String(64), nullable=False),
     Column("container", String(64), nullable=False),
+    Column("artwork", Boolean),
     Column("created_at", Float, nullable=False),
     Index(None, "owner", "duration", "size"),
 )

@@ -58,6 +58,7 @@ class Tracks:
         audio_path: str,
         size: int,
         info: AudioInfo,
+        artwork: bool,
         found: dict[str, Any],
         given: dict[str, str],
     ) -> Track:
@@ -91,6 +92,7 @@ class Tracks:
                         channels=info.channels,
                         codec=info.codec,
                         container=info.container,
+                        artwork=artwork,
                     )
                 )
             if row is None:
@@ -263,6 +265,7 @@ class Tracks:
                 audio.c.duration,
                 audio.c.sample_rate,
                 audio.c.channels,
+                audio.c.artwork,
                 has_stems.label("has_stems"),
                 has_analysis.label("has_analysis"),
             )
@@ -306,6 +309,7 @@ def _track(row: Row[Any]) -> Track:
         duration=row.duration,
         sample_rate=row.sample_rate,
         channels=row.channels,
+        has_artwork=bool(row.artwork),
         created_at=moment(row.created_at),
         updated_at=moment(row.updated_at),
         has_stems=bool(row.has_stems),

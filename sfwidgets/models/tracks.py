@@ -36,6 +36,8 @@ class Track(Value):
     duration: float | None = None
     sample_rate: int | None = None
     channels: int | None = None
+    has_artwork: bool = False
+    """Whether its file carries a picture, as far as known."""
     created_at: Moment
     updated_at: Moment
     has_stems: bool = False

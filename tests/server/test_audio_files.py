@@ -313,6 +313,8 @@ def test_a_waveform_is_drawn_of_a_track_that_nothing_was_made_of(ask: Ask, libra
 def test_a_picture_is_shown_as_what_it_is(ask: Ask) -> None:
     answer = ask("bare/artwork")
     assert (answer.status, answer.headers["content-type"], answer.body) == (200, "image/png", picture())
+    assert ask("bare").said["artworkUrl"] == "/api/tracks/bare/artwork"
+    assert ask("song").said["artworkUrl"] is None
 
 
 @pytest.mark.parametrize(
