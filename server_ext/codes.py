@@ -34,7 +34,6 @@ CODES: dict[str, dict[str, Code]] = {
         "track_not_found": Code("404", "There is no such track."),
         "audio_missing": Code("404", "The track has no audio, or it was deleted."),
         "no_stems": Code("404", "The track has no stems yet, or not this one, or not this set."),
-        "no_peaks": Code("404", "Separate or analyse the track first."),
         "no_artwork": Code("404", "The file carries no picture."),
         "in_use": Code("409", "A job works on the track: cancel it before you delete the track."),
         "bad_format": Code("400", "Choose flac, wav, mp3 or ogg."),
@@ -82,6 +81,7 @@ CODES: dict[str, dict[str, Code]] = {
         "model_broken": Code("", "The model's files are damaged."),
         "gpu_memory": Code("", "The graphics card's memory did not suffice."),
         "out_of_memory": Code("", "The machine's memory did not suffice."),
+        "worker_died": Code("", "Whatever did the work ended in the middle of it, more than once."),
         "track_deleted": Code("", "The track was deleted meanwhile."),
     },
     "The `error` event": {

@@ -103,7 +103,7 @@ def document(routes: Routes) -> dict[str, Any]:
             "schemas": _for_json(schemas.definitions),
             "securitySchemes": {
                 "token": {
-                    "type": "apiKey", "in": "header", "name": "Authorization", 
+                    "type": "apiKey", "in": "header", "name": "Authorization",
                     "description": "`token <the server's token>`. As `?token=…` in the address it does the same.",
                 }
             },
@@ -177,7 +177,7 @@ def _operation(template: str, method: str, handler: Any, found: Operation, schem
     if found.body is not None:
         described["requestBody"] = {"required": True, "content": {found.media: {"schema": schemas.body(found.body)}}}
     elif found.form is not None:
-        needed = found.media == "multipart/form-data"  # an upload may begin, and stand still, with no bytes
+        needed = found.media == "multipart/form-data" or method == "patch"  # an upload may begin with no bytes
         described["requestBody"] = {"required": needed, "content": {found.media: {"schema": found.form}}}
     if handler.public:
         described["security"] = []

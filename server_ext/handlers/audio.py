@@ -90,7 +90,7 @@ class Waveform(BaseModel):
 
 
 class Waveforms(RootModel[dict[str, Waveform]]):
-    """The outlines of a track and its stems, by name: `mixture`, `vocals`, …; those that are there."""
+    """The outlines of a track and its stems, by name: `mixture`, `vocals`, …"""
 
 
 class FileHandler(SendingHandler):
@@ -183,12 +183,13 @@ class StemsZip(FileHandler):
     head = get
 
 
-class TrackPeaks(Handler):
+class TrackPeaks(FileHandler):
     """`/api/tracks/{trackId}/peaks`: outlines to draw waveforms from."""
 
-    @operation("Get the waveforms of a track", query=PeaksQuery, answer=Waveforms, errors=(404, 422))
+    @operation("Get the waveforms of a track", query=PeaksQuery, answer=Waveforms, errors=(404, 422, 503))
     async def get(self, track_id: str, given: PeaksQuery) -> Waveforms:
-        """Return the outlines that are there: the mixture's, and the stems'."""
+        """Return the mixture's outline, which is drawn where it is not there yet, and the stems'."""
+        await self.ready(("outline", track_id), lambda wb, make: wb.outline_file(track_id, make=make))
         return await self.call(lambda wb: _waveforms(wb, track_id, given))
 
 
@@ -270,8 +271,6 @@ def _called(track: Track) -> str:
 
 def _waveforms(wb: Workbench, track_id: str, given: PeaksQuery) -> Waveforms:
     found = wb.peaks(track_id, _set_of(wb, track_id, given))
-    if not found:
-        raise NotFoundError("This track has no waveforms yet. Separate or analyse it first.", code="no_peaks")
     return Waveforms({name: _waveform(peaks, given.pixels) for name, peaks in found.items()})
 
 
