@@ -6,9 +6,8 @@ nothing else.
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,14 +15,15 @@ from typing import Annotated, Any
 import typer
 
 from sfwidgets import __version__
-from sfwidgets.errors import InvalidInputError, JobCancelledError, JobFailedError, SoundForgeError
+from sfwidgets.answers import FAILED, ask, exit_code, folders, print_json, report, say
+from sfwidgets.errors import InvalidInputError, SoundForgeError
 
 app = typer.Typer(
     name="soundforge", help="Split songs into stems and analyse them.", no_args_is_help=True,
     pretty_exceptions_enable=False, add_completion=False,
 )  # fmt: skip
 
-DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
+INTERRUPTED = 130
 
 Audio = Annotated[list[Path], typer.Argument(help="Audio files.", metavar="AUDIO…", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else, on standard output.")]
@@ -39,8 +39,8 @@ def main() -> None:
     except SoundForgeError as error:
         typer.echo(f"soundforge: {error.message}", err=True)
         if "--json" in sys.argv:
-            _print_json(error.to_dict())
-        raise SystemExit(_exit_code(error)) from None
+            print_json(error.to_dict())
+        raise SystemExit(exit_code(error)) from None
     except SystemExit as end:
         if end.code == INTERRUPTED:
             typer.echo("soundforge: stopped. What was asked for goes on; ask again to see it.", err=True)
@@ -89,24 +89,24 @@ def separate(
         "precision": precision,
     }  # fmt: skip
     with _workbench(library) as wb:
-        folders = _folders(audio, out)
-        asked = [_ask(path, lambda p: _separate(wb, p, model, options)) for path in audio]
+        targets = folders(audio, out)
+        asked = [ask(path, lambda p: _separate(wb, p, model, options)) for path in audio]
 
         def finish(index: int, handle: Any) -> dict[str, Any]:
             handle.wait()
             track = wb.track(handle.value.track_id)
             stem_set = next(s for s in wb.stem_sets(track) if s.id == handle.result["stemSet"])
-            files = wb.export(track, folders[index], format=wanted, stem_set=stem_set)
+            files = wb.export(track, targets[index], format=wanted, stem_set=stem_set)
             for notice in stem_set.notices:
                 typer.echo(f"{audio[index].name}: {notice}", err=True)
-            _say(as_json, f"{audio[index].name}: {len(files)} stems by {stem_set.model} in {folders[index]}")
+            say(as_json, f"{audio[index].name}: {len(files)} stems by {stem_set.model} in {targets[index]}")
             return {
                 "trackId": track.id, "jobId": handle.id, "model": stem_set.model, "precision": stem_set.precision,
                 "seconds": stem_set.seconds,
                 "stems": [{"type": s.type, "path": str(files[Path(s.name).stem])} for s in stem_set.stems],
             }  # fmt: skip
 
-        _report(audio, asked, finish, as_json)
+        report(audio, asked, finish, as_json)
 
 
 @app.command()
@@ -129,8 +129,8 @@ def analyze(
         suffixes = wb.check_export(named or ["json"])
         if named and out is None:
             raise InvalidInputError("Say with --out where the files go.", code="bad_option")
-        folders = [] if out is None else _folders(audio, out)
-        asked = [_ask(path, lambda p: wb.analyze(wb.add(p))) for path in audio]
+        targets = [] if out is None else folders(audio, out)
+        asked = [ask(path, lambda p: wb.analyze(wb.add(p))) for path in audio]
         found: dict[str, Path] = {}
 
         def finish(index: int, handle: Any) -> dict[str, Any]:
@@ -138,13 +138,13 @@ def analyze(
             found[analysis.track_id] = audio[index].absolute()
             tempo = "no steady tempo" if analysis.tempo is None else f"{analysis.tempo:.1f} BPM"
             loudness = "no loudness" if analysis.loudness is None else f"{analysis.loudness:.1f} LUFS"
-            _say(
+            say(
                 as_json,
                 f"{audio[index].name}: {analysis.duration:.1f} s, {tempo}, {analysis.key or 'no key'}, {loudness}",
             )
             if out is not None:
                 for name in suffixes.keys() - wb.COLLECTIONS:
-                    file = folders[index] / f"analysis{suffixes[name]}"
+                    file = targets[index] / f"analysis{suffixes[name]}"
                     wb.export_analysis(analysis.track_id, file, format=name)
             document: dict[str, Any] = analysis.to_json()
             return document
@@ -155,7 +155,7 @@ def analyze(
                     file = out / f"analyses{suffixes[name]}"
                     wb.export_analysis(list(found), file, format=name, sources=found)
 
-        _report(audio, asked, finish, as_json, collect)
+        report(audio, asked, finish, as_json, collect)
 
 
 @app.command()
@@ -185,7 +185,7 @@ def models(as_json: AsJson = False) -> None:
 
     known = separation.catalogue(Settings())
     if as_json:
-        _print_json([model.to_json() for model in known])
+        print_json([model.to_json() for model in known])
         return
     from rich.console import Console
     from rich.table import Table
@@ -200,14 +200,13 @@ def models(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def doctor(as_json: AsJson = False) -> None:
+def doctor(as_json: AsJson = False, library: Library = None) -> None:
     """Say what works on this machine, and what is missing."""
     from sfwidgets.doctor import examine
-    from sfwidgets.settings import Settings
 
-    findings = examine(Settings())
+    findings = examine(_settings(library))
     if as_json:
-        _print_json([finding.to_json() for finding in findings])
+        print_json([finding.to_json() for finding in findings])
         return
     for finding in findings:
         typer.echo(f"{finding.mark} {finding.part:<12} {finding.sentence}")
@@ -294,7 +293,11 @@ def serve(
         Path | None, typer.Option(help="Where the notebooks are, or are put.", show_default=False)
     ] = None,
 ) -> None:
-    """Serve the HTTP API, and JupyterLab with it."""
+    """Serve the HTTP API, and JupyterLab with it.
+
+    It prints the token that programs sign in with. That is another at every start, unless the environment variable
+    JUPYTER_TOKEN says which.
+    """
     from sfwidgets import launch
 
     settings = _settings(library)
@@ -325,75 +328,8 @@ def _separate(wb: Any, path: Path, model: str, options: dict[str, Any]) -> Any:
     return wb.separate(wb.add(path), model, **options)
 
 
-def _ask(path: Path, submit: Callable[[Path], Any]) -> Any:
-    try:
-        return submit(path)
-    except SoundForgeError as error:
-        return error
-
-
-def _report(
-    paths: list[Path],
-    asked: list[Any],
-    finish: Callable[[int, Any], dict[str, Any]],
-    as_json: bool,
-    at_last: Callable[[], None] = lambda: None,
-) -> None:
-    answers: list[dict[str, Any]] = []
-    codes = {DONE}
-    for index, (path, handle) in enumerate(zip(paths, asked, strict=True)):
-        try:
-            if isinstance(handle, SoundForgeError):
-                raise handle
-            answers.append(finish(index, handle))
-        except SoundForgeError as error:
-            typer.echo(f"{path}: {error.message}", err=True)
-            codes.add(_exit_code(error))
-            answers.append({"input": str(path), **error.to_dict()})
-    at_last()
-    if as_json:
-        _print_json(answers[0] if len(answers) == 1 else answers)
-    if codes != {DONE}:
-        raise typer.Exit(FAILED if FAILED in codes else WRONG)
-
-
-def _exit_code(error: SoundForgeError) -> int:
-    """Return 1 where a job failed or a part is missing, 2 where what was given is wrong."""
-    if isinstance(error, JobFailedError | JobCancelledError):
-        return FAILED
-    return WRONG if error.status < 500 else FAILED
-
-
-def _folders(paths: list[Path], out: Path) -> list[Path]:
-    """Return a folder for each input, named after the file; a second file of the same name gets a number."""
-    from sfwidgets.audio import writable_folder
-    from sfwidgets.batch import folder_name
-
-    taken: set[str] = set()
-    folders = []
-    for path in paths:
-        name, number = folder_name(path), 1
-        while name in taken:
-            number += 1
-            name = f"{folder_name(path)}-{number}"
-        taken.add(name)
-        folders.append(out / name)
-    writable_folder(out)
-    return folders
-
-
 def _tell(line: str) -> None:
     typer.echo(line, err=True)
-
-
-def _say(as_json: bool, line: str) -> None:
-    if not as_json:
-        typer.echo(line)
-
-
-def _print_json(document: Any) -> None:
-    json.dump(document, sys.stdout, ensure_ascii=False, indent=2, allow_nan=False)
-    sys.stdout.write("\n")
 
 
 if __name__ == "__main__":

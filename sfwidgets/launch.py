@@ -33,7 +33,7 @@ ENDING_SECONDS = 10.0
 """How long the dashboard may take to end with the API, before it is killed."""
 
 NOT_FOR_OPERATORS = re.compile(r"4\d\d [A-Z]+ /|wrote error: |\s*To access the server, ")
-"""Warnings of Jupyter Server's that ask nobody to do anything: what clients do wrong, and its own way of saying where it is."""
+"""What Jupyter Server warns of and no operator can act on: clients' mistakes, and where it is, which we say ourselves."""
 
 Say = Callable[[str], None]
 
@@ -119,8 +119,8 @@ def serve(
 
     options = [
         *_lab_options(folder, port=port, open_browser=open_browser, say=say), f"--ServerApp.ip={ip}",
-        "--Application.log_level=WARN", "--ServerApp.port_retries=0", "--ServerApp.base_url=/", "--ServerApp.jpserver_extensions={'server_ext': True}",
-        f"--SoundForge.sign_in={sign_in}", "--SoundForge.open_at_start=True",
+        "--ServerApp.port_retries=0", "--ServerApp.base_url=/", "--ServerApp.jpserver_extensions={'server_ext': True}",
+        "--Application.log_level=WARN", f"--SoundForge.sign_in={sign_in}", "--SoundForge.open_at_start=True",
         *(f"--SoundForge.allow_origins={o}" for o in settings.allow_origins),
     ]  # fmt: skip
     with _dashboard_beside(beside, say):

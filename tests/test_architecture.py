@@ -23,12 +23,12 @@ ROWS = [
     {"jobs"},
     {"workbench"},
     {"report", "examples"},
-    {"widgets", "cli", "batch", "dashboard", "demo", "doctor", "launch", "server_ext"},
+    {"widgets", "cli", "answers", "batch", "dashboard", "demo", "doctor", "launch", "server_ext"},
 ]
 SIDEWAYS = {
     ("settings", "errors"), ("models", "errors"), ("cli", "batch"), ("cli", "doctor"), ("demo", "batch"),
     ("mixing", "analysis"),
-    ("cli", "launch"), ("launch", "dashboard"),
+    ("cli", "launch"), ("launch", "dashboard"), ("cli", "answers"), ("answers", "batch"),
 }  # fmt: skip
 
 

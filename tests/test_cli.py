@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -84,10 +85,14 @@ def test_two_files_of_one_name_get_folders_of_their_own(soundforge: Any, song: S
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["song", "song-2"]
 
 
-def test_a_failed_job_exits_with_1(soundforge: Any, song: Song) -> None:
-    done = soundforge("separate", song(1), "--model", "htdemucs_ft", "--out", "out", "--json")
+def test_a_failed_job_exits_with_1_and_is_a_line_in_the_log(soundforge: Any, song: Song, library: Path) -> None:
+    done = soundforge("separate", song(1, name="Secret Song.wav"), "--model", "htdemucs_ft", "--out", "out", "--json")
     assert done.returncode == 1
     assert json.loads(done.stdout)["code"] == "model_unavailable"
+    log = (library / "run" / "cluster.log").read_text()
+    assert re.search(r"INFO - processing [0-9a-f]{32} error after \d+\.\d s: .*htdemucs_ft", log)
+    assert "Secret Song" not in log
+    assert " - distributed." not in log
 
 
 @pytest.mark.parametrize(
@@ -143,7 +148,7 @@ def test_analyze_writes_files_in_the_formats_asked_for(soundforge: Any, song: So
     assert refused.returncode == 2 and "json, csv, jams" in refused.stderr
 
 
-def test_models_and_doctor_say_what_there_is(soundforge: Any) -> None:
+def test_models_and_doctor_say_what_there_is(soundforge: Any, tmp_path: Path) -> None:
     models = {m["id"]: m for m in json.loads(soundforge("models", "--json").stdout)}
     assert models["embedded"]["installed"]
     assert not models["htdemucs"]["installed"]
@@ -151,6 +156,9 @@ def test_models_and_doctor_say_what_there_is(soundforge: Any) -> None:
     findings = {f["part"]: f for f in json.loads(soundforge("doctor", "--json").stdout)}
     assert {"models", "gpu", "ffmpeg", "database", "redis", "spotify", "spotdl"} <= set(findings)
     assert findings["database"]["state"] == "ok"
+    elsewhere = json.loads(soundforge("doctor", "--json", "--library", tmp_path / "elsewhere").stdout)
+    assert next(f for f in elsewhere if f["part"] == "library")["sentence"].startswith(str(tmp_path / "elsewhere"))
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_a_batch_leaves_a_notebook_and_a_report_a_song_and_resumes(soundforge: Any, song: Song, tmp_path: Path) -> None:

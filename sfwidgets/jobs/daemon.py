@@ -30,7 +30,8 @@ CHECK_SECONDS = 2.0
 
 def main() -> int:
     """Run the cluster until it is idle for long enough, or until SIGTERM."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    # As Dask writes for the workers, which write to the same file.
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s - %(name)s - %(levelname)s - %(message)s")
     settings = Settings()
     lock = FileLock(run_folder(settings) / "daemon.lock")
     try:

@@ -155,6 +155,7 @@ class Jobs:
             return
         ended = self.table.give_up(lost)
         if ended is not None:
+            log.warning("%s %s %s: %s", ended.kind, ended.id, ended.status, ended.error or "its worker died.")
             publish(client, ended)
             self._hub.tell(ended)
         # Where the worker died, Dask runs its task again by itself; a worker that hangs keeps its task for ever.

@@ -150,14 +150,17 @@ def test_a_table_that_cannot_be_read_is_logged_and_read_again(
 
 def test_a_blocked_event_loop_is_measured_and_the_log_says_by_what(caplog: pytest.LogCaptureFixture) -> None:
     def hold_everything_up() -> None:
+        time.sleep(0.6)
+
+    def nobody_notices() -> None:
         time.sleep(0.3)
 
     async def watch() -> None:
         watch = loop_watch.LoopWatch()
         watch.start()
         await asyncio.sleep(0.1)
-        for _ in range(2):
-            hold_everything_up()
+        for hold_up in (nobody_notices, hold_everything_up, hold_everything_up):
+            hold_up()
             await asyncio.sleep(0.05)
         await watch.close()
 
@@ -165,8 +168,8 @@ def test_a_blocked_event_loop_is_measured_and_the_log_says_by_what(caplog: pytes
     with caplog.at_level(logging.WARNING):
         asyncio.run(watch())
     found = sample("event_loop_lag_seconds_count") - sample("event_loop_lag_seconds_bucket", le="0.2")
-    assert found == longer + 2
-    assert 0.25 < sample("event_loop_longest_lag_seconds") < 3
+    assert found == longer + 3
+    assert 0.55 < sample("event_loop_longest_lag_seconds") < 3
     lines = [record.getMessage() for record in caplog.records if "event loop was" in record.getMessage()]
     assert len(lines) == 1  # the second one keeps quiet
     assert "hold_everything_up" in lines[0]

@@ -15,7 +15,9 @@ import pytest
 from serving import answers, ask, until
 
 from sfwidgets import cli
-from sfwidgets.errors import InvalidInputError
+from sfwidgets.errors import InvalidInputError, UnavailableError
+from sfwidgets.library import Shared
+from sfwidgets.settings import Settings
 
 sys.path.append(str(Path(__file__).parents[1] / "browser"))
 from servers import Server, free_port, start_serve
@@ -40,8 +42,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def test_it_says_where_everything_is(server: Server) -> None:
     until(lambda: "Nobody has to sign in" in server.said())
     ours = server.said().split("Sound Forge Alchemy serves the library ")[1]
-    assert f"{server.url} (its description: {server.url}api/docs)" in ours
+    assert f"API         {server.url}\n" in ours
+    assert f"API's docs  {server.url}api/docs\n" in ours  # nobody signs in
     assert f"{server.url}lab/tree/workbench.ipynb?token=" in ours
+    assert server.token not in server.said()  # it was given, not made
     assert f"Pages of https://a.example, {PAGE} may call the API." in ours
 
 
@@ -75,16 +79,22 @@ def test_pages_of_a_listed_origin_may_call_the_api_and_nothing_else(server: Serv
     assert answer.headers.get("Access-Control-Allow-Origin") is None
 
 
-def test_with_sign_in_the_api_asks_for_the_token_and_a_library_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("no folder")
-    with start_serve(tmp_path / "file" / "library") as server:
+def test_with_sign_in_the_api_asks_for_the_token_and_a_database_that_is_down_is_said(tmp_path: Path) -> None:
+    (tmp_path / "library" / "soundforge.db").mkdir(parents=True)  # SQLite can't open a folder
+    with start_serve(tmp_path / "library") as server:
         health = ask(f"{server.url}health")
         assert (health.status, health.body["status"]) == (200, "degraded")
         assert health.body["services"]["database"] == "down"
         assert ask(f"{server.url}api/tracks").status == 401
         refused = ask(f"{server.url}api/tracks", Authorization=f"token {server.token}")
-        assert (refused.status, refused.body["code"]) == (503, "library_unavailable")
-        assert "Dashboard" not in server.said().split("Sound Forge Alchemy serves the library ")[1]
+        assert (refused.status, refused.body["code"]) == (503, "database_unavailable")
+        until(lambda: "503 GET /api/tracks" in server.said())
+        said = server.said()
+        assert "401 GET" not in said  # what clients do wrong is nothing for an operator
+        summary = said.split("Sound Forge Alchemy serves the library ")[1]
+        assert "Dashboard" not in summary
+        assert "Token: the one in JUPYTER_TOKEN" in summary
+        assert f"{server.url}api/docs\n" in summary
         server.process.terminate()
         assert server.process.wait(10) == 0
 
@@ -98,6 +108,33 @@ def test_a_dashboard_that_dies_is_said_and_the_api_goes_on(server: Server) -> No
     dashboard.kill()
     until(lambda: "The dashboard has ended by itself (exit code -9)" in server.said())
     assert ask(f"{server.url}health").status == 200
+
+
+def test_a_token_that_was_made_is_shown_with_links_that_sign_in_and_little_else_is_said(tmp_path: Path) -> None:
+    with start_serve(tmp_path / "library", environment={"JUPYTER_TOKEN": ""}) as server:
+        assert ask(f"{server.url}api/kernels").status == 403
+        until(lambda: "Token: " in server.said())
+        lines = server.said().splitlines()
+        assert len(lines) == 6
+        assert lines[0].startswith("Sound Forge Alchemy serves the library ")
+        token = lines[4].removeprefix("  Token: ")
+        assert ask(f"{server.url}api/tracks", Authorization=f"token {token}").status == 200
+        docs = lines[2].split()[-1]
+        assert ask(docs.split("?")[0]).status == 401
+        page = ask(docs)
+        assert page.status == 200
+        assert b"/api/tracks" in page.body
+
+
+def test_a_library_that_cannot_be_written_to_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("no folder")
+    command = ["soundforge", "serve", "--no-browser", "--library", str(tmp_path / "file" / "library"), "--port"]
+    monkeypatch.setattr(sys, "argv", [*command, str(free_port())])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    with pytest.raises(UnavailableError, match="Set AUDIO_DATA_PATH to a folder that can be written to"):
+        Shared(Settings(library=tmp_path / "file" / "library"))
 
 
 @pytest.mark.parametrize(
@@ -147,4 +184,5 @@ def test_it_does_not_start_without_an_api_or_with_a_wrong_setting(
     )  # fmt: skip
     assert said.returncode == code
     assert sentence in said.stderr
+    assert "PYTHONPATH" not in variables or "no such part" in said.stderr
     assert "0123456789" not in said.stderr
