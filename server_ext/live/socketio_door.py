@@ -147,9 +147,8 @@ def socketio_handler(door: SocketIODoor) -> type[Gate]:
         async def prepare(self, **given: Any) -> None:
             """Let the request in, and turn a large body away before it comes."""
             await super().prepare(**given)
-            if (
-                self.get_query_argument("j", None) is not None
-            ):  # JSONP, by which another site's page could read a session
+            # With JSONP, another site's page could read a session.
+            if self.get_query_argument("j", None) is not None:
                 raise web.HTTPError(400)
             if door.is_anothers(self.get_query_argument("sid", None), self.owner):
                 raise web.HTTPError(403)
