@@ -6,6 +6,7 @@ import importlib.util
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from simple_song import write_song
@@ -16,6 +17,9 @@ os.environ["SOUNDFORGE_OFFLINE"] = "true"
 
 from sfwidgets import Workbench  # noqa: E402
 from sfwidgets.jobs import stop_cluster  # noqa: E402
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture
@@ -47,3 +51,17 @@ def excerpt() -> Path:
     assert spec is not None
     assert spec.origin is not None
     return next((Path(spec.origin).parent / "data").glob("*.stem.mp4"))
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A headless Chromium, one a test module: its event loop holds this thread, on which other tests run theirs."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium",
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"],
+        )
+        yield browser
+        browser.close()

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.client
-import json
 import re
 import sys
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
-from serving import Answer
+from serving import Answer, ask
 
 sys.path.append(str(Path(__file__).parents[1] / "browser"))
 from servers import Server
@@ -21,20 +16,6 @@ SOCKETS = {
     "websocket": "socket.io/?EIO=4&transport=websocket",
     "plain": "ws",
 }
-
-
-def ask(url: str, method: str = "GET", document: Any = None, **headers: str) -> Answer:
-    """Return the answer to a request; its body is read where it is JSON. `X_Name` is the header X-Name."""
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=30)
-    given = {name.replace("_", "-"): value for name, value in headers.items()}
-    with contextlib.closing(connection):
-        path = parts.path + (f"?{parts.query}" if parts.query else "")
-        connection.request(method, path, body=None if document is None else json.dumps(document), headers=given)
-        answer = connection.getresponse()
-        body = answer.read()
-        is_json = body and answer.headers.get("Content-Type", "").startswith("application/json")
-        return Answer(answer.status, answer.headers, json.loads(body) if is_json else body)
 
 
 def shake(server: Server, door: str, **headers: str) -> Answer:

@@ -22,14 +22,14 @@ class Answer(NamedTuple):
 def ask(url: str, method: str = "GET", document: Any = None, **headers: str) -> Answer:
     """Return the answer to a request; its body is read where it is JSON. `X_Name` is the header X-Name."""
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=30)
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     with contextlib.closing(connection):
         path = parts.path + (f"?{parts.query}" if parts.query else "")
         connection.request(method, path, body=None if document is None else json.dumps(document), headers=given)
         answer = connection.getresponse()
         body = answer.read()
-        is_json = "json" in answer.headers.get("Content-Type", "")
+        is_json = body and answer.headers.get("Content-Type", "").startswith("application/json")
         return Answer(answer.status, answer.headers, json.loads(body) if is_json else body)
 
 

@@ -15,7 +15,7 @@ import soundfile
 from node_client import check_order as check_events
 from node_client import events_of, follow
 from old_front_end import install, node, serve_folder
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, expect
 
 from sfwidgets import Workbench
 from sfwidgets.jobs import stop_cluster
@@ -108,17 +108,6 @@ def server(front_end: tuple[FrontEnd, Path], library: Path) -> Iterator[Server]:
         at = f"localhost:{urlsplit(running.url).port}"
         node("build.mjs", str(folder), f"http://{at}", f"ws://{at}")
         yield running
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium",
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"],
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
