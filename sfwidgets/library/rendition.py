@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-
-from filelock import FileLock
 
 from sfwidgets.errors import DiskFullError, NotFoundError, SoundForgeError
 from sfwidgets.library.store import ArtifactStore
@@ -81,9 +78,8 @@ def _made_once(store: ArtifactStore, source: Path, name: Path, make: Callable[[P
     if target.exists():
         return target
     _check_room(store, source)
-    lock = f"{hashlib.sha256(str(name).encode()).hexdigest()[:32]}.lock"  # the sweep removes it
     try:
-        with audio.full_disk_is_told(target), FileLock(store.temporary / lock):
+        with audio.full_disk_is_told(target), store.lock(str(name)):
             if not target.exists():
                 _make(store, name, make)
     except DiskFullError as error:

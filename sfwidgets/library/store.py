@@ -3,6 +3,7 @@
     audio/<owner>/<2 of hash>/<hash>.<suffix>        what was added, byte for byte; beside it its peaks (.peaks.dat),
                                                      and what players read where it can't be read itself (.44100.flac)
     stems/<owner>/<2 of hash>/<hash>/<set id>/       one separation's stems, and their peaks
+    locks/                                           who makes what just now
     tmp/<name>/                                      what is being made; it becomes real by one rename
 
 Nothing here is ever changed in place: files appear whole, by one rename, or not at all.
@@ -10,9 +11,12 @@ Nothing here is ever changed in place: files appear whole, by one rename, or not
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 from pathlib import Path
+
+from filelock import FileLock
 
 from sfwidgets.audio import sync_folder
 from sfwidgets.models import check_id
@@ -68,6 +72,12 @@ class ArtifactStore:
     def discard_workspace(self, name: str) -> None:
         """Remove a temporary folder, if it is there."""
         shutil.rmtree(self.temporary / check_id(name, "workspace"), ignore_errors=True)
+
+    def lock(self, name: str) -> FileLock:
+        """Return a lock that one process at a time holds for `name`; now and then it is also that of another name."""
+        folder = self.root / "locks"
+        folder.mkdir(exist_ok=True)
+        return FileLock(folder / f"{hashlib.sha256(name.encode()).hexdigest()[:2]}.lock")
 
     def publish(self, temporary: Path, name: Path) -> None:
         """Move a finished file or folder to its name: one rename, durable once this returns."""

@@ -20,10 +20,10 @@ Song = Callable[..., Path]
 
 
 def files(wb: Workbench) -> set[str]:
-    """Return the names of all that a library keeps; the locks in `tmp` hold nothing."""
+    """Return the names of all that a library keeps."""
     root = wb.settings.library
     areas = ("audio", "stems", "tmp")
-    found = (file for area in areas for file in (root / area).rglob("*") if file.suffix != ".lock")
+    found = (file for area in areas for file in (root / area).rglob("*"))
     return {str(file.relative_to(root)) for file in found if file.is_file() or file.parent == root / "tmp"}
 
 
@@ -153,7 +153,7 @@ def test_what_was_made_is_kept_by_the_sweep_and_goes_with_its_track(shared_wb: W
     assert {name.split("/")[0] for name in files(shared_wb) - before} == {"audio"}
     assert mp3.exists()
     shared_wb.delete(track)
-    assert files(shared_wb) == before
+    assert files(shared_wb) <= before  # the sweep may have found something of another test's
 
 
 @pytest.mark.parametrize("stem", [False, True])

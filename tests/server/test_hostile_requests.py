@@ -273,11 +273,11 @@ def test_queries_that_nobody_knows_are_ignored(client: Client) -> None:
     assert client("GET", "/api/tracks?" + "&".join(f"x{n}=1" for n in range(500))).status in (200, 400)
 
 
-@pytest.mark.parametrize("method", ["TRACE", "FOO", "PROPFIND", "CONNECT", "get", "PUT", "PATCH", "X" * 1000])
+@pytest.mark.parametrize("method", ["TRACE", "FOO", "PROPFIND", "CONNECT", "get", "PUT", "X" * 1000])
 def test_a_method_that_is_not_there_is_refused_with_those_that_are(client: Client, method: str) -> None:
     answer = client(method, "/api/tracks/song")
     answer.refused(405)
-    assert set(answer.headers["Allow"].split(", ")) == {"GET", "DELETE", "OPTIONS"}
+    assert set(answer.headers["Allow"].split(", ")) == {"GET", "PATCH", "DELETE", "OPTIONS"}
 
 
 def test_head_has_no_body(client: Client) -> None:

@@ -153,9 +153,17 @@ def test_short_updates_come_once_a_second_and_the_newest_is_not_lost(shared_wb: 
     asyncio.run(scenario())
 
 
+async def _told(client: _Client, count: int) -> None:
+    """Wait until a client was told of so many events, and a moment longer, in which one too many would come."""
+    async with asyncio.timeout(20):
+        while len(client.names) < count:
+            await asyncio.sleep(0.02)
+    await asyncio.sleep(0.1)
+
+
 def test_who_comes_late_is_told_how_things_stand_once(shared_wb: Workbench, live: Live) -> None:
     failing = [(0.0, "create", None), (0.02, "claim", None), (0.04, "fail", "Broken on purpose.")]
-    running = [(0.0, "create", None), (0.02, "claim", None), (0.1, "progress", 0.4), (4.5, "complete", None)]
+    running = [(0.0, "create", None), (0.02, "claim", None), (0.1, "progress", 0.4), (6.0, "complete", None)]
     plan = [("late", "local", "analysis", failing), ("late", "local", "processing", running)]
 
     async def scenario() -> None:
@@ -166,7 +174,7 @@ def test_who_comes_late_is_told_how_things_stand_once(shared_wb: Workbench, live
         client = _Client(live)
         for _ in range(2):  # the second time changes nothing
             await client.subscribe("late")
-            await asyncio.sleep(0.1)
+            await _told(client, 4)
         first = sorted(client.names)
         assert first == ["analysis:error", "analysis:job:error", "processing:job:updated", "processing:update"]
         (update,) = [data for _, name, data in client.got if name == "processing:update"]
@@ -175,7 +183,7 @@ def test_who_comes_late_is_told_how_things_stand_once(shared_wb: Workbench, live
         assert error["error"] == "Broken on purpose."
         await client.unsubscribe("late")
         await client.subscribe("late")
-        await asyncio.sleep(0.1)
+        await _told(client, 8)
         assert sorted(client.names) == sorted(first * 2)
         await early.until("processing:completed")
         told = (await asyncio.to_thread(future.result))["late"]
