@@ -212,6 +212,7 @@ def test_it_is_accessible_and_fits(page: Page, shared_wb: Workbench, track: Trac
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.soak
 def test_in_jupyterlab_beside_a_real_player(page: Any, shared_wb: Workbench, track: Track, tmp_path: Path) -> None:
     write_notebook(tmp_path / "look.ipynb", *_cells(track))
     with start_lab(tmp_path, shared_wb.settings.library, environment={"SOUNDFORGE_OFFLINE": "true"}) as server:

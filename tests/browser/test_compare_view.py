@@ -170,7 +170,7 @@ def test_it_is_accessible_and_fits(page: Page, shared_wb: Workbench, two: Two, t
     assert serious(page) == []
 
 
-@pytest.mark.parametrize("extension", [True, False])
+@pytest.mark.parametrize("extension", [True, pytest.param(False, marks=pytest.mark.soak)])
 def test_in_jupyterlab_it_sounds_with_and_without_our_server(
     page: Any, shared_wb: Workbench, two: Two, tmp_path: Path, extension: bool
 ) -> None:

@@ -58,8 +58,7 @@ def test_a_saved_notebook_is_small_and_reopens_with_pictures(
         for kernel in _api(server, "api/kernels"):
             _api(server, f"api/kernels/{kernel['id']}", method="DELETE")
         page.goto(server.address("lab/tree/kept.ipynb", reset=""))
-        page.locator(".sf-still img").first.wait_for(timeout=60_000)
-        assert page.locator(".sf-still img:visible").count() >= 2
+        page.locator(".sf-still img:visible").nth(1).wait_for(timeout=60_000)
         widths = page.eval_on_selector_all(".sf-still img", "all => all.map(image => image.naturalWidth)")
         assert all(width > 200 for width in widths)
         assert page.get_by_text("model not found").locator("visible=true").count() == 0

@@ -73,6 +73,7 @@ def test_a_job_survives_kill_9_of_the_server_in_its_middle(wb: Workbench, song: 
             assert sorted(s.type for s in stem_set.stems) == ["bass", "drums", "other", "vocals"]
 
 
+@pytest.mark.soak
 def test_a_server_that_starts_takes_up_what_a_machine_left_that_lost_its_power(wb: Workbench, song: Song) -> None:
     job = wb.separate(wb.add(song(14), id="song"), "embedded")
     until(lambda: job.progress >= 5)
