@@ -33,6 +33,7 @@ PUBLIC = {"/health", "/api/config"}
 BODIES = {
     "/api/process/separate": {"trackId": "{trackId}", "options": {"model": "embedded"}},
     "/api/analyze/analyze": {"trackId": "{trackId}"},
+    "/api/tracks/{trackId}": {"artist": "Somebody"},
 }
 OURS_OF_JUPYTER = (
     ("POST", "api/kernels"), ("POST", "api/contents"), ("POST", "api/terminals"), ("POST", "api/sessions"),
