@@ -161,6 +161,7 @@ def test_models_and_doctor_say_what_there_is(soundforge: Any, tmp_path: Path) ->
     assert not (tmp_path / "elsewhere").exists()
 
 
+@pytest.mark.soak
 def test_a_batch_leaves_a_notebook_and_a_report_a_song_and_resumes(soundforge: Any, song: Song, tmp_path: Path) -> None:
     files = [song(4, seed=6, name="a.wav"), tmp_path / "broken.mp3", song(4, seed=7, name="b.wav")]
     files[1].write_text("not music")

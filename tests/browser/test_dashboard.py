@@ -170,6 +170,7 @@ def test_a_lost_kernel_is_said_and_reloading_helps(page: Page, dashboard: Server
     assert int(page.get_by_text("process ").inner_text().split()[1]) != pid
 
 
+@pytest.mark.soak
 def test_a_preheated_kernel_that_has_died_is_given_to_nobody(page: Page, dashboard: Server) -> None:
     page.goto(dashboard.url)
     expect(page.get_by_role("button", name="Press me")).to_be_visible(timeout=60_000)
@@ -201,6 +202,7 @@ def test_a_cell_that_fails_shows_a_sentence_and_no_trace(page: Page, tmp_path: P
         assert never not in shown
 
 
+@pytest.mark.soak
 def test_a_notebook_that_shows_nothing_is_said_to_be_broken(page: Page, tmp_path: Path) -> None:
     with start_voila(write_notebook(tmp_path / "nothing.ipynb", "nothing = 1"), tmp_path / "library") as server:
         page.goto(server.url)

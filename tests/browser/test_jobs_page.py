@@ -101,6 +101,7 @@ def test_jobs_are_told_of_where_nobody_looks(
     expect(queue.locator(".sf-empty")).to_be_hidden()
 
 
+@pytest.mark.soak
 def test_a_kernel_that_is_gone_is_told_with_a_way_on(
     page: Any, server: Server, root: Path, shared_wb: Workbench, song: Callable[..., Path]
 ) -> None:

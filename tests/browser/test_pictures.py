@@ -79,10 +79,10 @@ class Shown(NamedTuple):
 
 PAGES = [
     Shown("dashboard", 1440, "light"),
-    Shown("dashboard", 1440, "dark"),
-    Shown("dashboard", 390, "light"),
+    pytest.param(Shown("dashboard", 1440, "dark"), marks=pytest.mark.soak),
+    pytest.param(Shown("dashboard", 390, "light"), marks=pytest.mark.soak),
     Shown("dashboard", 390, "dark"),
-    Shown("report", 1200, "light"),
+    pytest.param(Shown("report", 1200, "light"), marks=pytest.mark.soak),
     Shown("report", 1200, "dark"),
     Shown("report", 390, "light"),
 ]

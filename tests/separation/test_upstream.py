@@ -37,13 +37,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(
-    ("name", "shifts", "seconds"),
-    [
-        ("ht", 0, 90), ("h", 0, 90), ("bag", 0, 40), ("ht", 2, 40),
-        pytest.param("bag", 0, 90, marks=pytest.mark.soak), pytest.param("ht", 2, 90, marks=pytest.mark.soak),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("seconds", [40, pytest.param(90, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(("name", "shifts"), [("ht", 0), ("h", 0), ("bag", 0), ("ht", 2)])
 def test_long_audio_equals_upstream(models: Path, tmp_path: Path, name: str, shifts: int, seconds: int) -> None:
     from demucs.api import Separator
 

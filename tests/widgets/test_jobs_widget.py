@@ -40,6 +40,7 @@ def _until(said: Callable[[], bool]) -> None:
     raise AssertionError("it did not come true")
 
 
+@pytest.mark.soak
 def test_a_job_and_its_follower_are_told_while_a_cell_keeps_the_kernel_busy(
     song: Callable[..., Path], tmp_path: Path
 ) -> None:
