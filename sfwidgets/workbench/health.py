@@ -13,7 +13,7 @@ from sfwidgets.models import Health, PartState, Services
 from sfwidgets.settings import Settings
 from sfwidgets.workbench.base import Base
 
-__all__ = ["Health", "WithHealth", "public_config", "unopened"]
+__all__ = ["Health", "WithHealth", "unopened"]
 
 log = logging.getLogger(__name__)
 
@@ -68,10 +68,6 @@ class WithHealth(Base):
         database, workers = self._database_probe.begin(), _workers_probe(self.settings).begin()
         return Health.of(Services(database=database.answer(until), workers=workers.answer(until)))
 
-    def public_config(self) -> dict[str, str | None]:
-        """Return what a page needs to sign its users in, as the HTTP contract has it; nothing secret."""
-        return public_config(self.settings)
-
     @cached_property
     def _database_probe(self) -> Probe:
         return Probe(self._database_state)
@@ -87,11 +83,6 @@ def unopened(settings: Settings) -> Health:
     """Return the health of a server whose library can't be opened, or is not open yet, within a second."""
     workers = _workers_probe(settings).begin()
     return Health.of(Services(database="down", workers=workers.answer(time.monotonic() + PATIENCE)))
-
-
-def public_config(settings: Settings) -> dict[str, str | None]:
-    """Return what a page needs to sign its users in, as the HTTP contract has it; settings refuse a secret key."""
-    return {"supabaseUrl": settings.supabase_url, "supabaseAnonKey": settings.supabase_key}
 
 
 @cache
