@@ -39,11 +39,12 @@ class ShortCollections:
         self._task = asyncio.get_running_loop().create_task(self._follow_imports())
 
     async def close(self) -> None:
-        """Let collections look at everything again."""
-        if self._task is None:
+        """Let collections look at everything again; twice does no harm, as Jupyter Server asks where it is told so."""
+        task, self._task = self._task, None
+        if task is None:
             return
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
         gc.callbacks.remove(self._on_collection)
         gc.unfreeze()
 

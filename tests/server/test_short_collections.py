@@ -38,6 +38,7 @@ def test_what_survives_a_long_collection_is_not_looked_at_again() -> None:
         assert long > garbage.LONG_SECONDS
         assert collection() < long / 4
         await short.close()
+        await short.close()
         assert gc.get_freeze_count() == 0
         assert len(held) == 1_000_000
 
