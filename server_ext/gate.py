@@ -38,7 +38,6 @@ _SENTENCES = {
     403: ("This request is refused: it comes from another site, or its user may not do this.", "refused"),
     404: ("There is no such thing here.", "not_found"),
     405: ("This can't be done here.", "method_not_allowed"),
-    408: ("This request took too long to arrive. Send it again.", "too_slow"),
     413: ("This request is too large.", "too_large"),
 }
 _INTERNAL = ("Something went wrong inside Sound Forge; the server's log says what. Try again.", "internal")

@@ -13,6 +13,7 @@ import sys
 
 from tornado import web
 from tornado.http1connection import HTTP1Connection
+from tornado.httputil import HTTPServerRequest
 
 from sfwidgets.errors import SoundForgeError
 
@@ -30,6 +31,14 @@ class RequestError(SoundForgeError):
         super().__init__(message, code=code)
         self.status = status  # type: ignore[misc]
         self.headers = headers or {}
+
+
+def announced(request: HTTPServerRequest) -> int | None:
+    """Return how many bytes a body has, as the client says; None where it does not say."""
+    stated = request.headers.get("Content-Length", "")
+    if not (stated.isascii() and stated.isdigit()):
+        return None
+    return int(stated) if len(stated) < 20 else sys.maxsize  # Python reads no number of any length
 
 
 def linger(handler: web.RequestHandler) -> None:

@@ -13,7 +13,7 @@ from tornado import web
 from server_ext.gate import Gate
 from server_ext.opened import LIVE, SETTING, Opened
 from server_ext.operation import encode
-from server_ext.refusal import RequestError, linger, refuse
+from server_ext.refusal import RequestError, announced, linger, refuse
 from sfwidgets.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -69,8 +69,7 @@ class Handler(Gate):
 
     async def expect_body(self) -> None:
         """Look at what is announced of the body: at most a megabyte of JSON, within half a minute."""
-        announced = self.request.headers.get("Content-Length", "0")
-        if announced.isascii() and announced.isdigit() and (len(announced) > 9 or int(announced) > LARGEST_JSON):
+        if (announced(self.request) or 0) > LARGEST_JSON:
             raise _too_large()
         self._impatience = asyncio.get_running_loop().call_later(PATIENCE, self._give_up)
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from server_ext.handlers.base import Handler
-from server_ext.refusal import RequestError, lift_limit, refuse
+from server_ext.refusal import RequestError, announced, lift_limit, refuse
 
 PACE = "soundforge_upload_pace"
 """The server's setting that may hold another pace, as (seconds, bytes)."""
@@ -80,8 +80,7 @@ class Receiving(Handler):
     @property
     def announced(self) -> int | None:
         """How many bytes the body has; None where the client does not say."""
-        stated = self.request.headers.get("Content-Length", "")
-        return int(stated) if stated.isascii() and stated.isdigit() and len(stated) < 20 else None
+        return announced(self.request)
 
     async def expect_body(self) -> None:
         """Get ready for a body in pieces; any other is the base's."""

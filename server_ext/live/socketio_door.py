@@ -19,6 +19,7 @@ from server_ext.live.connection import Connection
 from server_ext.live.frames import Frame
 from server_ext.live.live import Live
 from server_ext.live.plain import LARGEST_MESSAGE, PING_SECONDS
+from server_ext.refusal import announced
 
 log = logging.getLogger(__name__)
 
@@ -152,8 +153,7 @@ def socketio_handler(door: SocketIODoor) -> type[Gate]:
                 raise web.HTTPError(400)
             if door.is_anothers(self.get_query_argument("sid", None), self.owner):
                 raise web.HTTPError(403)
-            announced = self.request.headers.get("Content-Length", "0")
-            if announced.isascii() and announced.isdigit() and (len(announced) > 9 or int(announced) > LARGEST_MESSAGE):
+            if (announced(self.request) or 0) > LARGEST_MESSAGE:
                 raise web.HTTPError(413)
 
         def check_xsrf_cookie(self) -> None:
