@@ -20,7 +20,7 @@ from zipstream import ZipStream
 from server_ext import ranges
 from server_ext.handlers.base import Handler, in_thread
 from sfwidgets.errors import NotFoundError
-from sfwidgets.models import one_line
+from sfwidgets.models import fit_for_file_names
 
 BLOCK = 256 * 1024
 """Bytes that are held for a client at a time."""
@@ -119,7 +119,7 @@ class SendingHandler(Handler):
 
         What no file system takes is left out of the name.
         """
-        name = re.sub(r'[<>:"/\\|?*]+', "_", one_line(name)).strip(" .")
+        name = fit_for_file_names(name)
         plain = re.sub("[^ -~]|%", "_", name)
         kind = "attachment" if attachment else "inline"
         self.set_header("Content-Disposition", f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}")

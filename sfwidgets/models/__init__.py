@@ -20,7 +20,7 @@ from sfwidgets.models.analysis import (
     camelot,
     open_key,
 )
-from sfwidgets.models.base import Moment, Value, check_id, one_line, utc_now
+from sfwidgets.models.base import Moment, Value, check_id, fit_for_file_names, one_line, utc_now
 from sfwidgets.models.health import Health, PartState, Services
 from sfwidgets.models.jobs import TERMINAL, Event, Job, JobKind, JobStatus
 from sfwidgets.models.mixes import MIXTURE, Lane, Loop, Mix
@@ -81,6 +81,7 @@ __all__ = [
     "camelot",
     "check_format",
     "check_id",
+    "fit_for_file_names",
     "one_line",
     "open_key",
     "stem_rank",

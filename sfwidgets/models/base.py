@@ -13,6 +13,7 @@ from sfwidgets.errors import InvalidInputError
 
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]+")
 """Control characters and line ends, and what XML 1.0 can't hold (its section 2.2)."""
+_REFUSED_IN_NAMES = re.compile(r'[<>:"/\\|?*]+')
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -29,6 +30,11 @@ def check_id(value: str, what: str = "track id") -> str:
 def one_line(text: str) -> str:
     """Return `text` with every run of control characters, line ends and tabs as one space."""
     return _UNPRINTABLE.sub(" ", text).strip()
+
+
+def fit_for_file_names(text: str) -> str:
+    """Return `text` on one line, without what some file system refuses in a name."""
+    return _REFUSED_IN_NAMES.sub("_", one_line(text)).strip(" .")
 
 
 def utc_now() -> datetime:

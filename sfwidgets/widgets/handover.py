@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import shutil
 import tempfile
@@ -12,7 +11,7 @@ from threading import Lock
 from typing import Any
 
 from sfwidgets.errors import InvalidInputError, NotFoundError
-from sfwidgets.models import one_line
+from sfwidgets.models import fit_for_file_names
 
 PIECE = 1_000_000
 """Bytes of a file in one answer, at most."""
@@ -91,6 +90,6 @@ _LOCK = Lock()
 
 def file_name(name: str) -> str:
     """Return `name` as one that every file system takes."""
-    cleaned = re.sub(r'[<>:"/\\|?*]+', "_", one_line(name)).strip(" .") or "sound-forge"
+    cleaned = fit_for_file_names(name) or "sound-forge"
     stem, dot, suffix = cleaned.rpartition(".")
     return f"{stem[:100].strip()}{dot}{suffix}" if dot and len(suffix) <= 10 else cleaned[:100]
