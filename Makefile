@@ -3,6 +3,10 @@ PYTHON ?= $(shell command -v python3.11 || echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+SPOTDL := $(VENV)/spotdl
+SPOTDL_STAMP := $(SPOTDL)/.installed
+PIP_INSTALL := python -m pip install --quiet --disable-pip-version-check
+PIP_COMPILE := $(BIN)/pip-compile --quiet --all-extras --strip-extras --no-emit-find-links --no-emit-index-url --no-annotate
 JS := sfwidgets/widgets/js
 BUNDLES := sfwidgets/widgets/static/.built
 DEMO := demo
@@ -14,14 +18,26 @@ MODEL ?= embedded
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 13
 
-setup: $(STAMP) $(BUNDLES) ## Make .venv, install what the lock file pins, build the widgets' JavaScript
+setup: $(STAMP) $(SPOTDL_STAMP) $(BUNDLES) ## Make .venv, install what the lock files pin, build the widgets' JavaScript
+
+# $(call environment,FOLDER,LOCK): an environment with what a lock file pins
+define environment
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+  { echo "Python 3.11 is needed: install it, or say where it is: make setup PYTHON=/path/to/python3.11"; exit 1; }
+@$(PYTHON) -m venv $(1) || { echo "Python's venv is missing: apt-get install python3-venv"; exit 1; }
+$(1)/bin/$(PIP_INSTALL) -r $(2)
+endef
+
+# The two environments are made side by side.
+MAKEFLAGS += --jobs=2
 
 $(STAMP): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
-	  { echo "Python 3.11 is needed: install it, or say where it is: make $@ PYTHON=/path/to/python3.11"; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv is missing: apt-get install python3-venv"; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(call environment,$(VENV),requirements.lock)
+	$(BIN)/$(PIP_INSTALL) --no-deps --editable .
+	@touch $@
+
+$(SPOTDL_STAMP): requirements-spotdl.lock
+	$(call environment,$(SPOTDL),requirements-spotdl.lock)
 	@touch $@
 
 $(BUNDLES): $(STAMP) hatch_build.py $(shell find $(JS) -name node_modules -prune -o -type f -print)
@@ -70,10 +86,10 @@ dashboard: setup ## Serve the workbench as a page, for people who never see code
 serve: setup ## Serve the HTTP API, and JupyterLab with it
 	$(BIN)/soundforge serve
 
-lock: setup ## Resolve the lock file anew
-	$(BIN)/pip-compile --quiet --all-extras --strip-extras --no-emit-find-links --no-emit-index-url --no-annotate \
-	  --output-file requirements.lock pyproject.toml
+lock: setup ## Resolve the lock files anew
+	$(PIP_COMPILE) --output-file requirements.lock pyproject.toml
 	sed -i 's/+cpu$$//' requirements.lock
+	$(PIP_COMPILE) --output-file requirements-spotdl.lock requirements-spotdl.in
 
 clean: ## Remove what make made
 	rm -rf $(VENV) $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache $(JS)/node_modules tests/server/frontend/node_modules sfwidgets/widgets/static

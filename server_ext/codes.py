@@ -64,19 +64,42 @@ CODES: dict[str, dict[str, Code]] = {
             "429", "20 resumable uploads are unfinished: end one, or try again after Retry-After."
         ),
     },
+    "Links": {
+        "url_required": Code("400", "There is no link, and no trackInfo."),
+        "invalid_url": Code("400", "This is no link to Spotify, or not to a track where one is needed."),
+        "not_on_spotify": Code("404", "There is nothing there, or it is private."),
+        "slow_down": Code(
+            "429", "Spotify wants fewer requests; reading goes on by itself: ask again after Retry-After."
+        ),
+        "spotify_slow_down": Code("429", "Spotify wants fewer requests: ask again after Retry-After."),
+        "upstream_failed": Code("502", "Spotify failed, more than once."),
+        "spotify_refused": Code("502", "Spotify does not let this app have that."),
+        "spotify_unreachable": Code("502", "The connection to Spotify failed, more than once."),
+        "upstream_timeout": Code("504", "Spotify did not answer in time: ask again after Retry-After."),
+        "no_spotify_credentials": Code("503", "SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET are not set."),
+        "spotify_credentials": Code("503", "Spotify does not take the credentials."),
+        "no_sources": Code("503", "There is no way to ask Spotify: no credentials, and no spotDL."),
+        "offline": Code("503", "The server was told to reach nobody else."),
+    },
     "Asking for work": {
         "job_not_found": Code("404", "There is no such job here, or none was asked for."),
+        "nothing_to_retry": Code("409", "Every part of the batch has completed."),
         "unknown_model": Code("400", "No model has that name."),
         "unknown_stem": Code("400", "The model does not make that stem."),
         "bad_option": Code("400", "An option is not right, or would leave no stem."),
-        "url_required": Code("400", "There is no link, and no trackInfo."),
-        "invalid_url": Code("400", "This is no link to Spotify, or not to a track where one is needed."),
-        "no_sources": Code("503", "Spotify and YouTube can't be asked on this server."),
         "no_cluster": Code("503", "The workers could not be started, or can't be reached."),
         "no_worker": Code("503", "No worker is there to do jobs."),
     },
     "Jobs that ended in error": {
         "cancelled": Code("", "Over HTTP only: a download that was cancelled."),
+        "no_match": Code("", "Nothing was found that is this track."),
+        "unfit_download": Code("", "What was found is not the track: of another length, silent, or no audio."),
+        "download_failed": Code("", "The download broke off, or the program that does it."),
+        "download_timeout": Code("", "The download took too long."),
+        "no_network": Code("", "Nobody could be reached."),
+        "not_startable": Code("", "A program that downloads could not be started."),
+        "no_spotdl": Code("", "The program spotDL is not installed."),
+        "no_ffmpeg": Code("", "The program ffmpeg is not installed."),
         "model_unavailable": Code("", "The model's weights are not here and could not be fetched."),
         "model_broken": Code("", "The model's files are damaged."),
         "gpu_memory": Code("", "The graphics card's memory did not suffice."),
@@ -90,4 +113,4 @@ CODES: dict[str, dict[str, Code]] = {
         "too_many_subscriptions": Code("", "A connection follows at most 1000 tracks and jobs."),
     },
 }
-"""By where they are met first; a failed job may have those of tracks and audio, too."""
+"""By where they are met first; a failed job may have those of tracks and audio, and of links, too."""

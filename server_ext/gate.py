@@ -7,6 +7,7 @@ python-socketio's check any of it by themselves.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -42,6 +43,11 @@ _SENTENCES = {
 }
 _INTERNAL = ("Something went wrong inside Sound Forge; the server's log says what. Try again.", "internal")
 
+
+ALWAYS_RETRIED = (429, 504)
+"""Statuses that come with a Retry-After, also where nobody knows how long it takes."""
+USUAL_WAIT = 30.0
+"""Seconds to wait then."""
 
 MOST_REFUSED = 100
 _refused: set[str] = set()
@@ -168,6 +174,9 @@ class Gate(JupyterHandler):
         if isinstance(error, SoundForgeError):
             self.set_status(error.status)
             body = error.to_dict()
+            after = error.retry_after
+            if after is not None or error.status in ALWAYS_RETRIED:
+                self.set_header("Retry-After", str(math.ceil(max(1.0, USUAL_WAIT if after is None else after))))
             for name, value in error.headers.items() if isinstance(error, RequestError) else ():
                 self.set_header(name, value)
         else:

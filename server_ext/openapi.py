@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
+from server_ext.gate import ALWAYS_RETRIED
 from server_ext.operation import ID_PATTERN, IDS, Operation, parameters
 from server_ext.schemas import Failure, JobEvent, ShortEvent
 from sfwidgets import __version__
@@ -24,8 +25,8 @@ _MEANINGS = {
     408: "It took too long to arrive.", 409: "It is in use, or in another state.", 410: "It has gone.",
     412: "Another version of the protocol is spoken here.", 413: "It is too large.",
     415: "It is of another type.", 416: "The range lies beyond the end.", 422: "The audio can't be decoded.",
-    429: "Too much at once: see Retry-After.", 502: "Spotify or YouTube failed.",
-    503: "A needed part is missing; the sentence says which.", 504: "Spotify or YouTube did not answer in time.",
+    429: "Too much at once: see Retry-After.", 502: "Spotify failed.",
+    503: "A needed part is missing; the sentence says which.", 504: "Spotify did not answer in time: see Retry-After.",
 }  # fmt: skip
 _REF = "#/components/schemas/{model}"
 _TUS: dict[str, dict[str, Any]] = {
@@ -54,9 +55,12 @@ _HEADERS = {
 _SOMETIMES = ("Track-Id", "Upload-Metadata")
 """Headers that not every answer has that may."""
 _TAGS = {
-    "spotify": "What is behind a link. Without the package for it, or without credentials, these answer 503.",
-    "download": "A track's audio from a link. Over HTTP a cancelled download reads `error` with the code `cancelled`; its "
-    "live event is `download:job:cancelled` all the same.",
+    "spotify": "What a link leads to: all tracks of a playlist or an album, in their order. It is kept for an hour.",
+    "download": "A track's audio from a link, or by what is known of the track. Download only what you have the right to. "
+    "What fails says why in `error` and `code`; a download that was asked to slow down is `queued` again until "
+    "`notBefore`. Over HTTP a cancelled download reads `error` with the code `cancelled`; its live event is "
+    "`download:job:cancelled` all the same. A batch, as a playlist's download is one, is shown, cancelled and asked for "
+    "again here, too; its parts are listed by `GET /api/jobs?parent=…`.",
     "process": "Separation into stems. `result.stemSet` of a completed job is the set's id, for `set` and `setId`.",
     "models": "The models that separate.",
     "analyze": "Tempo, key, loudness, chords, form. The newest analysis is shown also while another runs.",
@@ -164,7 +168,8 @@ def _operation(template: str, method: str, handler: Any, found: Operation, schem
     responses |= {str(status): _response(status, answer if status == 206 else {}) for status in found.also}
     failure = {} if method == "head" else {"application/json": {"schema": schemas.body(Failure)}}
     responses |= {
-        str(status): _response(status, failure, ("Retry-After",) if status == 429 else ()) for status in sorted(refused)
+        str(status): _response(status, failure, ("Retry-After",) if status in ALWAYS_RETRIED else ())
+        for status in sorted(refused)
     }
     described: dict[str, Any] = {
         "summary": found.summary,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from server_ext.codes import CODES
 from server_ext.operation import ID_PATTERN, Query, Request
@@ -17,64 +17,17 @@ def _absent(value: Any) -> bool:
     return value is None
 
 
-def _whole(value: Any) -> Any:
+def whole(value: Any) -> Any:
     """Return an integer as one, also where JSON has it as `1.0`, which is the same number there."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _yes_or_no(value: Any) -> Any:
+    """Return what `true` and `false` in a query say; pydantic would take `yes`, `on` and `1`, too."""
+    return {"true": True, "false": False}.get(value)
+
+
 # -- what clients send ---------------------------------------------------------------------------------------------------
-
-
-def _link(kinds: str) -> dict[str, Any]:
-    """Return what the description says of a link to Spotify; the sources say what is one."""
-    what = f"({kinds})"
-    page = rf"(https?://)?((open|play|www)\.)?spotify\.com/(intl-[a-z]{{2,3}}/)?{what}/[A-Za-z0-9]{{1,64}}/?([?#]\S*)?"
-    return {"pattern": f"^(spotify:{what}:[A-Za-z0-9]{{1,64}}|{page})$"}
-
-
-class FetchRequest(Request):
-    """A link to a track, an album or a playlist on Spotify."""
-
-    url: str = Field(max_length=2000, json_schema_extra=_link("track|album|playlist"))
-    """With or without the scheme, or as a URI like `spotify:track:…`."""
-
-
-class TrackInfo(Request):
-    """A track as `POST /api/spotify/fetch` gave it; only what is kept of it is named here."""
-
-    id: str | None = None
-    """Its id on Spotify."""
-    title: str = Field(min_length=1, max_length=1000)
-    artist: str = Field(default="", max_length=1000)
-    album_name: str | None = Field(default=None, max_length=1000)
-    album_art: str | None = Field(default=None, max_length=2000)
-    """The picture's address."""
-
-
-class DownloadRequest(Request):
-    """A track to be downloaded: `spotifyUrl` or `trackInfo` is needed."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "anyOf": [
-                {"required": ["spotifyUrl"], "properties": {"spotifyUrl": {"type": "string"}}},
-                {"required": ["trackInfo"], "properties": {"trackInfo": {"type": "object"}}},
-            ]
-        }
-    )
-
-    track_id: TrackId
-    """What the track is to be called by; you choose it, and its id on Spotify is a good one."""
-    spotify_url: Annotated[str, Field(max_length=2000, json_schema_extra=_link("track"))] | None = None
-    """A link to one track."""
-    track_info: TrackInfo | None = None
-    """Kept as the track's title, artist, album and picture."""
-    auto_process: bool = False
-    """A separation follows by itself."""
-    auto_analyze: bool = False
-    """An analysis follows by itself."""
-    options: dict[str, Any] | None = None
-    """Taken, and without effect."""
 
 
 class SeparateOptions(Request):
@@ -92,11 +45,13 @@ class SeparateOptions(Request):
     """As `extractVocals`."""
     extract_other: bool | None = None
     """As `extractVocals`."""
+    auto_process: bool | None = None
+    """As long as the audio is missing: this separation follows by itself once the track has been downloaded."""
     auto_analyze: bool | None = None
-    """An analysis follows by itself."""
+    """An analysis follows by itself, also after the download of a track whose audio is missing."""
     overlap: float | None = Field(default=None, ge=0, lt=1)
     """How much of each segment overlaps the next, as a share of the segment; 0.25 where nothing is said."""
-    shifts: Annotated[int, Field(ge=0, le=20), BeforeValidator(_whole)] | None = None
+    shifts: Annotated[int, Field(ge=0, le=20), BeforeValidator(whole)] | None = None
     """Average over so many random shifts; each takes as long as the whole, and 0, the default, makes none."""
 
 
@@ -150,6 +105,10 @@ class JobsQuery(Query):
     """Only this track's."""
     kind: JobKind | None = None
     """Only of this kind."""
+    parent: TrackId | None = None
+    """Only the parts of this batch, by its id."""
+    children: Annotated[bool, BeforeValidator(_yes_or_no)] = True
+    """Whether the parts of batches are listed, too."""
     limit: int = Field(default=50, ge=1, le=1000)
     """At most so many."""
 
@@ -183,8 +142,8 @@ class Accepted(Value):
     @classmethod
     def of(cls, job: Job, what: str) -> Accepted:
         """Return the answer for a job that does `what`."""
-        waiting = job.status == "queued"
-        message = f"{what} is queued." if waiting else f"{what} is running already."
+        where = {"queued": "is queued", "processing": "is running already"}.get(job.status, "has been done already")
+        message = f"{what} {where}."
         return cls(job_id=job.id, track_id=job.track_id, status=job.status, message=message)
 
 
@@ -193,16 +152,21 @@ class JobDocument(Value):
 
     id: str
     track_id: str | None
-    """None for the fetch of a model."""
+    """None for the fetch of a model, and for a batch."""
+    parent: str | None = Field(default=None, exclude_if=_absent)
+    """The id of the batch that it is a part of."""
     kind: JobKind
     status: JobStatus
-    """It ends as `completed`, `error` or `cancelled`, and stays so; over HTTP a cancelled download reads `error`."""
+    """It ends as `completed`, `error` or `cancelled`, and stays so; over HTTP a cancelled download reads `error`. A
+    download that was asked to slow down goes back from `processing` to `queued`."""
     progress: int = Field(ge=0, le=100)
     """Percent."""
     stage: str
     """What it is doing, in a few words for people, like `Separating`; empty before it begins."""
     created_at: Moment
     """When it was asked for."""
+    not_before: Moment | None = Field(default=None, exclude_if=_absent)
+    """Until when it waits, because somebody else's service asks for that."""
     started_at: Moment | None = Field(default=None, exclude_if=_absent)
     """When it was begun."""
     completed_at: Moment | None = Field(default=None, exclude_if=_absent)
@@ -214,10 +178,13 @@ class JobDocument(Value):
     code: str | None = Field(default=None, exclude_if=_absent)
     """Why it failed, for a program."""
     options: dict[str, Any] | None = Field(default=None, exclude_if=_absent)
-    """How a separation was asked for: as `SeparateOptions`, and `stems`, `seed`, `device` and `precision` beside it."""
+    """How it was asked for. A separation: as `SeparateOptions`, and `stems`, `seed`, `device` and `precision` beside it.
+    A download: `url`, `track` (what is known of it), `format`, `bitrate`, `autoProcess` and `autoAnalyze`. A batch:
+    `name`, `type`, `url`, `leftOut`."""
     result: dict[str, Any] | None = Field(default=None, exclude_if=_absent)
     """What a completed job made. Of a separation `stemSet` (the set's id, for `set` and `setId`), `model` and
-    `precision`; of an analysis its main figures; of a model's fetch `model`."""
+    `precision`; of an analysis its main figures; of a model's fetch `model`. Of a batch, also while it runs, how many
+    of its parts `completed`, `failed` or were `cancelled`, and how many there are (`total`)."""
 
 
 class JobEvent(JobDocument):
@@ -295,6 +262,13 @@ class TrackDocument(Value):
     sample_rate: int | None
     """Hz."""
     channels: int | None
+    isrc: str | None
+    """The recording's International Standard Recording Code; this and the next three as Spotify has them, where known."""
+    release_date: str | None
+    """A year, a month or a day, like `1971-11-08`."""
+    explicit: bool | None
+    popularity: int | None
+    """0 to 100, as Spotify counted it when the track was downloaded."""
     created_at: Moment
     """When it was added."""
     updated_at: Moment
@@ -323,35 +297,6 @@ class PublicConfig(Value):
     supabase_url: str | None
     """None where users don't sign in through Supabase."""
     supabase_anon_key: str | None
-
-
-class FetchedTrack(Value):
-    """A track on Spotify."""
-
-    id: str
-    title: str
-    artist: str
-    """All of them, with commas between."""
-    album_art: str | None
-    """The picture's address."""
-    duration: str
-    """Minutes and seconds, like `3:05` or `75:03`."""
-    album_name: str | None
-    release_date: str | None
-    """A year, a month or a day, like `1971-11-08`."""
-    preview_url: str | None
-    """Where an excerpt can be heard."""
-
-
-class Fetched(Value):
-    """A track, an album or a playlist on Spotify, with all of its tracks."""
-
-    type: Literal["playlist", "album", "track"]
-    id: str
-    name: str
-    description: str
-    tracks: list[FetchedTrack]
-    """All of them, however long the list is; what is no track is left out."""
 
 
 def job_of(job: Job) -> JobDocument:
@@ -386,6 +331,10 @@ def stem_files(stem_set: StemSet, track_id: str, base_url: str) -> list[StemFile
 
 
 def _options(job: Job) -> dict[str, Any] | None:
+    if job.kind == "batch":
+        return job.options
+    if job.kind == "download":
+        return job.options | {"autoProcess": "processing" in job.then, "autoAnalyze": "analysis" in job.then}
     if job.kind != "processing":
         return None
     asked = SeparationOptions.model_validate(job.options)

@@ -4,45 +4,53 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import typer
 
-from sfwidgets.errors import JobCancelledError, JobFailedError, SoundForgeError
+from sfwidgets.errors import JobCancelledError, JobFailedError, SoundForgeError, UpstreamError
 
 DONE, FAILED, WRONG = 0, 1, 2
 """Exit codes."""
 
+Given = TypeVar("Given", str, Path)
+"""A link or a file."""
 
-def ask(path: Path, submit: Callable[[Path], Any]) -> Any:
-    """Return the job that was asked for with a file, or the error that stands for it."""
+
+def ask(given: Given, submit: Callable[[Given], Any]) -> Any:
+    """Return the job that was asked for with a file or a link, or the error that stands for it."""
     try:
-        return submit(path)
+        return submit(given)
     except SoundForgeError as error:
         return error
 
 
 def report(
-    paths: list[Path],
+    given: Sequence[str | Path],
     asked: list[Any],
     finish: Callable[[int, Any], dict[str, Any]],
     as_json: bool,
     at_last: Callable[[], None] = lambda: None,
 ) -> None:
-    """Answer for each input in its turn, an error in its place; what went wrong is the exit code."""
+    """Answer for each input in its turn, an error in its place; what went wrong is the exit code.
+
+    An answer may say itself how much of it `failed`.
+    """
     answers: list[dict[str, Any]] = []
     codes = {DONE}
-    for index, (path, handle) in enumerate(zip(paths, asked, strict=True)):
+    for index, (one, handle) in enumerate(zip(given, asked, strict=True)):
         try:
             if isinstance(handle, SoundForgeError):
                 raise handle
             answers.append(finish(index, handle))
+            if answers[-1].get("failed"):
+                codes.add(FAILED)
         except SoundForgeError as error:
-            typer.echo(f"{path}: {error.message}", err=True)
+            typer.echo(f"{one}: {error.message}", err=True)
             codes.add(exit_code(error))
-            answers.append({"input": str(path), **error.to_dict()})
+            answers.append({"input": str(one), **error.to_dict()})
     at_last()
     if as_json:
         print_json(answers[0] if len(answers) == 1 else answers)
@@ -51,8 +59,8 @@ def report(
 
 
 def exit_code(error: SoundForgeError) -> int:
-    """Return 1 where a job failed or a part is missing, 2 where what was given is wrong."""
-    if isinstance(error, JobFailedError | JobCancelledError):
+    """Return 1 where a job or somebody else's service failed, or a part is missing, 2 where what was given is wrong."""
+    if isinstance(error, JobFailedError | JobCancelledError | UpstreamError):
         return FAILED
     return WRONG if error.status < 500 else FAILED
 

@@ -7,15 +7,14 @@ nothing else.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from sfwidgets import __version__
+from sfwidgets import __version__, cli_sources
 from sfwidgets.answers import FAILED, ask, exit_code, folders, print_json, report, say
+from sfwidgets.cli_options import AsJson, Library, settings_of, workbench
 from sfwidgets.errors import InvalidInputError, SoundForgeError
 
 app = typer.Typer(
@@ -26,10 +25,6 @@ app = typer.Typer(
 INTERRUPTED = 130
 
 Audio = Annotated[list[Path], typer.Argument(help="Audio files.", metavar="AUDIO…", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else, on standard output.")]
-Library = Annotated[
-    Path | None, typer.Option(help="The folder to keep everything in (AUDIO_DATA_PATH).", show_default=False)
-]
 
 
 def main() -> None:
@@ -62,6 +57,11 @@ def _options(
     del version
 
 
+app.command()(cli_sources.add)
+app.command()(cli_sources.fetch)
+app.command()(cli_sources.download)
+
+
 @app.command()
 def separate(
     audio: Audio,
@@ -88,7 +88,7 @@ def separate(
         "stems": stems, "two_stems": two_stems, "overlap": overlap, "shifts": shifts, "seed": seed, "device": device,
         "precision": precision,
     }  # fmt: skip
-    with _workbench(library) as wb:
+    with workbench(library) as wb:
         targets = folders(audio, out)
         asked = [ask(path, lambda p: _separate(wb, p, model, options)) for path in audio]
 
@@ -124,7 +124,7 @@ def analyze(
     library: Library = None,
 ) -> None:
     """Measure songs: tempo, beats, key, chords, sections, loudness, timbre."""
-    with _workbench(library) as wb:
+    with workbench(library) as wb:
         named = [name.strip() for name in format.split(",") if name.strip()]
         suffixes = wb.check_export(named or ["json"])
         if named and out is None:
@@ -204,7 +204,7 @@ def doctor(as_json: AsJson = False, library: Library = None) -> None:
     """Say what works on this machine, and what is missing."""
     from sfwidgets.doctor import examine
 
-    findings = examine(_settings(library))
+    findings = examine(settings_of(library))
     if as_json:
         print_json([finding.to_json() for finding in findings])
         return
@@ -219,7 +219,7 @@ def stop(library: Library = None) -> None:
     """Stop the library's workers; jobs that run go on when they are next started."""
     from sfwidgets.jobs import stop_cluster
 
-    stopped = stop_cluster(_settings(library))
+    stopped = stop_cluster(settings_of(library))
     typer.echo("The workers are stopped." if stopped else "No workers were running.")
 
 
@@ -242,7 +242,9 @@ def dashboard(
     """Serve the workbench as a page, for people who never see code."""
     from sfwidgets import launch
 
-    launch.dashboard(_settings(library), notebook, ip=ip, port=port, pool=pool, open_browser=not no_browser, say=_tell)
+    launch.dashboard(
+        settings_of(library), notebook, ip=ip, port=port, pool=pool, open_browser=not no_browser, say=_tell
+    )
 
 
 @app.command()
@@ -257,7 +259,7 @@ def lab(
     """Open JupyterLab on the workbench notebook."""
     from sfwidgets import launch
 
-    launch.lab(_settings(library), folder, port=port, open_browser=not no_browser, say=_tell)
+    launch.lab(settings_of(library), folder, port=port, open_browser=not no_browser, say=_tell)
 
 
 @app.command()
@@ -300,27 +302,12 @@ def serve(
     """
     from sfwidgets import launch
 
-    settings = _settings(library)
+    settings = settings_of(library)
     port = settings.api_port if port is None else port
     launch.serve(
         settings, folder, ip=ip, port=port, sign_in=not no_sign_in, origins=allow_origin or [],
         dashboard_port=(dashboard_port or port + 1) if dashboard else None, open_browser=not no_browser, say=_tell,
     )  # fmt: skip
-
-
-def _settings(library: Path | None) -> Any:
-    from sfwidgets.settings import Settings
-
-    settings = Settings()
-    return settings if library is None else settings.model_copy(update={"library": library.expanduser().absolute()})
-
-
-@contextmanager
-def _workbench(library: Path | None) -> Iterator[Any]:
-    from sfwidgets.workbench import Workbench
-
-    with Workbench(settings=_settings(library)) as wb:
-        yield wb
 
 
 def _separate(wb: Any, path: Path, model: str, options: dict[str, Any]) -> Any:

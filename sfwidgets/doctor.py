@@ -7,7 +7,7 @@ import platform
 import re
 import shutil
 from collections.abc import Iterator
-from importlib.util import find_spec
+from importlib.metadata import version
 from typing import Literal
 
 from sfwidgets.errors import InvalidInputError
@@ -49,8 +49,9 @@ def examine(settings: Settings) -> list[Finding]:
         _api(settings),
         _unused("redis", settings.redis_url, "REDIS_URL", "events travel over the cluster"),
         _unused("supabase", settings.supabase_url, "SUPABASE_URL", "signing in is Jupyter Server's own"),
-        _unused("spotify", settings.spotify_client_id, "SPOTIFY_CLIENT_ID", "tracks are files"),
-        _spotdl(),
+        _spotify(settings),
+        _spotdl(settings),
+        _downloads(settings),
         *_without_effect(settings),
     ]
 
@@ -105,7 +106,9 @@ def _gpu() -> Finding:
 def _ffmpeg() -> Finding:
     import av
 
-    return Finding(part="ffmpeg", state="ok", sentence=f"built into PyAV {av.__version__}; no ffmpeg program is needed")
+    return Finding(
+        part="ffmpeg", state="ok", sentence=f"built into PyAV {av.__version__}; the program is for downloads only"
+    )
 
 
 def _database(settings: Settings) -> Finding:
@@ -151,11 +154,63 @@ def _unused(part: str, value: object, variable: str, instead: str) -> Finding:
     return Finding(part=part, state="off", sentence=f"{said}: {instead}")
 
 
-def _spotdl() -> Finding:
-    there = shutil.which("spotdl") is not None or find_spec("spotdl") is not None
+def _spotify(settings: Settings) -> Finding:
+    from sfwidgets.sources import spotdl
+
+    variables = {
+        "SPOTIFY_CLIENT_ID": settings.spotify_client_id,
+        "SPOTIFY_CLIENT_SECRET": settings.spotify_client_secret,
+    }
+    lacking = " and ".join(name for name, value in variables.items() if value is None)
+    mode = settings.spotify_api_mode
+    if not lacking and mode != "spotdl":
+        return Finding(
+            part="spotify", state="ok", sentence="asked with the credentials that are set, which were not tried"
+        )
+    if mode == "spotifyapi" or lacking in variables:
+        return Finding(
+            part="spotify", state="missing", sentence=f"{lacking} is not set; make an app at "
+            "developer.spotify.com/dashboard to have both",
+        )  # fmt: skip
+    if spotdl.program(settings) is None:
+        state: Literal["off", "missing"] = "missing" if mode == "spotdl" else "off"
+        return Finding(
+            part="spotify", state=state, sentence="links can't be read: there are neither credentials nor spotDL"
+        )
+    return Finding(part="spotify", state="ok", sentence="links are read by spotDL; searching needs credentials")
+
+
+def _spotdl(settings: Settings) -> Finding:
+    from sfwidgets.errors import SoundForgeError
+    from sfwidgets.sources import spotdl
+
+    program = spotdl.program(settings)
+    if program is None and settings.spotdl is not None:
+        return Finding(part="spotdl", state="missing", sentence=f"SOUNDFORGE_SPOTDL={settings.spotdl} is no program")
+    if program is None:
+        return Finding(
+            part="spotdl", state="off", sentence="not installed, `make setup` does that; yt-dlp downloads alone"
+        )
+    try:
+        return Finding(part="spotdl", state="ok", sentence=f"{spotdl.version(settings)} in {program}")
+    except SoundForgeError as error:
+        return Finding(part="spotdl", state="missing", sentence=error.message)
+
+
+def _downloads(settings: Settings) -> Finding:
+    from sfwidgets.errors import UnavailableError
+    from sfwidgets.sources import ffmpeg
+
+    if settings.offline:
+        return Finding(part="downloads", state="off", sentence="forbidden by SOUNDFORGE_OFFLINE")
+    try:
+        converter = ffmpeg.program()
+    except UnavailableError as error:
+        return Finding(part="downloads", state="missing", sentence=error.message)
     return Finding(
-        part="spotdl", state="off", sentence=("installed; " if there else "not installed; ") + "not used yet"
-    )
+        part="downloads", state="ok", sentence=f"{settings.downloads} at once; yt-dlp {version('yt-dlp')}, "
+        f"converted by {converter}",
+    )  # fmt: skip
 
 
 def _without_effect(settings: Settings) -> Iterator[Finding]:

@@ -25,6 +25,11 @@ class SoundForgeError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         return (_rebuild, (type(self), self.message, self.code, self.details))
 
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds after which it is worth asking again, where that is known: `details["retryAfter"]`."""
+        return None if self.details is None else self.details.get("retryAfter")
+
     def to_dict(self) -> dict[str, Any]:
         """Return `{"error", "code"}`, with `"details"` where there are any, as the HTTP contract has it."""
         body: dict[str, Any] = {"error": self.message, "code": self.code}
@@ -69,6 +74,27 @@ class AudioError(SoundForgeError):
 
     code = "audio_undecodable"
     status = 422
+
+
+class UpstreamError(SoundForgeError):
+    """Somebody else's service failed: Spotify, YouTube, or a host of files."""
+
+    code = "upstream_failed"
+    status = 502
+
+
+class UpstreamTimeoutError(UpstreamError):
+    """Somebody else's service took too long to answer; `retry_after` says when to ask again."""
+
+    code = "upstream_timeout"
+    status = 504
+
+
+class SlowDownError(UpstreamError):
+    """Somebody else's service wants fewer requests; `retry_after` says when to ask again."""
+
+    code = "slow_down"
+    status = 429
 
 
 class UnavailableError(SoundForgeError):

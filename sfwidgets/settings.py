@@ -94,6 +94,15 @@ class Settings(BaseSettings):
         default="default", validation_alias=AliasChoices("SPOTIFY_API_MODE", "spotify_api_mode")
     )
 
+    spotdl: Path | None = Field(default=None, validation_alias=AliasChoices("SOUNDFORGE_SPOTDL", "spotdl"))
+    """The spotDL program; unset means the one that `make setup` installed, or else the one on the path."""
+    downloads: int = Field(default=4, ge=1, le=32, validation_alias=AliasChoices("SOUNDFORGE_DOWNLOADS", "downloads"))
+    """How many downloads the library's own cluster runs at once."""
+    download_minutes: float = Field(
+        default=15.0, gt=0, validation_alias=AliasChoices("SOUNDFORGE_DOWNLOAD_MINUTES", "download_minutes")
+    )
+    """How long one program may work on one download."""
+
     redis_url: SecretStr | None = Field(default=None, validation_alias=AliasChoices("REDIS_URL", "redis_url"))
     """May hold a password."""
 
@@ -104,7 +113,7 @@ class Settings(BaseSettings):
         except ValidationError as error:
             raise InvalidInputError(f"A setting is not right. {_faults(error)}.", code="bad_setting") from None
 
-    @field_validator("library", "models_dir", mode="after")
+    @field_validator("library", "models_dir", "spotdl", mode="after")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()

@@ -23,12 +23,17 @@ ROWS = [
     {"jobs"},
     {"workbench"},
     {"report", "examples"},
-    {"widgets", "cli", "answers", "batch", "dashboard", "demo", "doctor", "launch", "server_ext"},
-]
+    {
+        "widgets", "cli", "cli_options", "cli_progress", "cli_sources", "answers", "batch", "dashboard", "demo", "doctor",
+        "launch", "server_ext",
+    },
+]  # fmt: skip
 SIDEWAYS = {
     ("settings", "errors"), ("models", "errors"), ("cli", "batch"), ("cli", "doctor"), ("demo", "batch"),
     ("mixing", "analysis"),
     ("cli", "launch"), ("launch", "dashboard"), ("cli", "answers"), ("answers", "batch"),
+    ("cli", "cli_options"), ("cli", "cli_sources"), ("cli_sources", "cli_options"), ("cli_sources", "cli_progress"),
+    ("cli_sources", "answers"),
 }  # fmt: skip
 
 

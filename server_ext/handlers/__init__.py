@@ -23,7 +23,7 @@ from server_ext.operation import pattern
 
 Route = tuple[str, type[Handler]] | tuple[str, type[Handler], dict[str, Any]]
 
-_SERVICES = {"download": {"download"}, "process": {"processing", "model"}, "analyze": {"analysis"}}
+_SERVICES = {"download": {"download", "batch"}, "process": {"processing", "model"}, "analyze": {"analysis"}}
 
 ROUTES: list[Route] = [
     ("/health", gateway.HealthCheck),

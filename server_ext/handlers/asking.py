@@ -10,10 +10,11 @@ from sfwidgets.errors import NotFoundError
 from sfwidgets.jobs import JobHandle
 from sfwidgets.models import Job, JobKind
 from sfwidgets.workbench import Workbench
+from sfwidgets.workbench.sources import Then
 
 WORK = {
     "download": "The download", "processing": "The separation", "analysis": "The analysis", "model": "The model's fetch",
-    "batch": "The batch",
+    "batch": "The batch of downloads",
 }  # fmt: skip
 """What each kind of job is called, as the beginning of a sentence."""
 
@@ -27,6 +28,12 @@ class Asking(Handler):
             job = (await self.call_workers(submit)).last
             await self.answer(Accepted.of(job, WORK[job.kind]), 202)
             hold.accepted(job.id)
+
+
+def following(*, separate: bool | None, analyze: bool | None) -> list[Then]:
+    """Return what follows a download, as the façade names it."""
+    asked: dict[Then, bool | None] = {"separate": separate, "analyze": analyze}
+    return [step for step, wanted in asked.items() if wanted]
 
 
 def newest_job(wb: Workbench, track_id: str, kind: JobKind) -> Job:

@@ -18,7 +18,11 @@ class Jobs(Handler):
     @operation("List jobs, the newest first", query=JobsQuery, answer=JobList)
     async def get(self, given: JobsQuery) -> JobList:
         """Return the jobs that are asked for."""
-        found = await self.call(lambda wb: wb.jobs(given.track_id, kind=given.kind, limit=given.limit))
+        found = await self.call(
+            lambda wb: wb.jobs(
+                given.track_id, kind=given.kind, limit=given.limit, children=given.children, parent=given.parent
+            )
+        )
         return JobList(jobs=[shown(job.last) for job in found])
 
 
@@ -65,7 +69,13 @@ class CancelJob(OfService):
 class RetryJob(OfService):
     """`/api/{service}/job/{jobId}/retry`."""
 
-    @operation("Ask for the same work again, as a new job", answer=Accepted, status=202, errors=(404, 413, 503))
+    @operation(
+        "Ask for the same work again, as a new job",
+        answer=Accepted,
+        status=202,
+        errors=(404, 409, 413, 503),
+        note="Of a batch, what has not completed is asked for.",
+    )
     async def post(self, job_id: str) -> None:
         """Ask for the job again."""
         found = await self.call(lambda wb: self.find(wb, job_id))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from server_ext.handlers.asking import Asking, newest_of_track, shown
+from server_ext.handlers.asking import Asking, following, newest_of_track, shown
 from server_ext.handlers.base import Handler
 from server_ext.operation import operation
 from server_ext.schemas import (
@@ -25,7 +25,15 @@ from sfwidgets.workbench import Workbench
 class Separate(Asking):
     """`/api/process/separate`."""
 
-    @operation("Split a track into stems", body=SeparateRequest, answer=Accepted, status=202, errors=(404, 413, 503))
+    @operation(
+        "Split a track into stems",
+        body=SeparateRequest,
+        answer=Accepted,
+        status=202,
+        errors=(404, 413, 503),
+        note="What a request with `autoProcess` or `autoAnalyze` asks for is remembered where it answers 404: it "
+        "follows the track's next download.",
+    )
     async def post(self, given: SeparateRequest) -> None:
         """Ask for the separation."""
         options = given.options or SeparateOptions()
@@ -70,7 +78,12 @@ def _separate(wb: Workbench, track_id: str, asked: SeparateOptions) -> JobHandle
     if options["two_stems"] is None:
         options["stems"] = _stems_asked_for(wb, model, asked)
     given = {name: value for name, value in options.items() if value is not None}
-    return wb.separate(track_id, model, analyze=bool(asked.auto_analyze), **given)
+    try:
+        return wb.separate(track_id, model, analyze=bool(asked.auto_analyze), **given)
+    except NotFoundError:
+        if then := following(separate=asked.auto_process, analyze=asked.auto_analyze):
+            wb.after_download(track_id, then, model=model, **given)
+        raise
 
 
 def _extracted(asked: SeparateOptions) -> dict[str, bool | None]:

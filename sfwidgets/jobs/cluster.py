@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 HEAVY = "separation"
 LIGHT = "light"
+DOWNLOAD = "download"
 START_SECONDS = 60.0
 
 DASK_CONFIG: dict[str, Any] = {
@@ -192,7 +193,7 @@ def _connect_remote(settings: Settings, address: str) -> Client:
 def _check_workers(client: Client, settings: Settings) -> None:
     workers = client.scheduler_info(n_workers=-1)["workers"].values()
     offered = {name for worker in workers for name in worker["resources"]}
-    missing = [name for name in (HEAVY, LIGHT) if name not in offered]
+    missing = [name for name in (HEAVY, LIGHT, DOWNLOAD) if name not in offered]
     if missing:
         raise UnavailableError(
             f"No worker of the Dask cluster offers the resource {' or '.join(missing)!r}, so such jobs would wait for "

@@ -20,12 +20,14 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from sfwidgets.jobs.cluster import DASK_CONFIG, HEAVY, LIGHT, address_file, run_folder, security
+from sfwidgets.jobs.cluster import DASK_CONFIG, DOWNLOAD, HEAVY, LIGHT, address_file, run_folder, security
 from sfwidgets.settings import Settings
 
 log = logging.getLogger("sfwidgets.daemon")
 
 CHECK_SECONDS = 2.0
+DOWNLOADS_AHEAD = 2
+"""How many more downloads are begun, or recorded, while as many as may be are on the network."""
 
 
 def main() -> int:
@@ -59,6 +61,8 @@ async def _serve(settings: Settings) -> None:
         "local_directory": str(run_folder(settings) / "dask"),
     }  # fmt: skip
     cores = os.cpu_count() or 1
+    downloads = settings.downloads + DOWNLOADS_AHEAD
+    offered = {LIGHT: cores, DOWNLOAD: downloads}
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -66,7 +70,7 @@ async def _serve(settings: Settings) -> None:
     async with (
         Scheduler(port=0, **common) as scheduler,
         Nanny(scheduler.address, name=HEAVY, nthreads=1, resources={HEAVY: 1}, **worker) as heavy,
-        Nanny(scheduler.address, name=LIGHT, nthreads=cores, resources={LIGHT: cores}, **worker) as light,
+        Nanny(scheduler.address, name=LIGHT, nthreads=cores + downloads, resources=offered, **worker) as light,
     ):
         _announce(settings, scheduler.address, pem)
         log.info("The cluster is up at %s.", scheduler.address)

@@ -70,6 +70,23 @@ class JobHandle:
         """The track that it works on; None where it works on none, or the track has gone."""
         return self._jobs.track_of(self._job)
 
+    @property
+    def title(self) -> str:
+        """What the job works on, for people: the track's title, or what a service calls it; of a batch, its name."""
+        options = self._job.options
+        if self.kind == "batch":
+            return str(options["name"])
+        track = self.track
+        if track is not None:
+            return track.title
+        named = (options.get("track") or {}).get("title") or options.get("url") or options.get("model")
+        return str(named or self._job.track_id or self.kind)
+
+    def children(self) -> list[JobHandle]:
+        """Return the parts of a batch, in their order."""
+        parts = self._jobs.table.parts(self._job.owner, self._job.id)
+        return [JobHandle(self._jobs, part, self._retry) for part in parts]
+
     def following(self) -> JobHandle | None:
         """Return the job that was asked for when this one had ended (`then`), once there is one."""
         found = self._jobs.following(self.value)

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sfwidgets.errors import NotFoundError, SoundForgeError
-from sfwidgets.jobs.cluster import HEAVY, LIGHT, connect, machine_id
+from sfwidgets.jobs.cluster import DOWNLOAD, HEAVY, LIGHT, connect, machine_id
 from sfwidgets.jobs.events import TOPIC, EventHub, Watcher, pack
 from sfwidgets.jobs.presence import cluster_state
 from sfwidgets.library import JobTable, Shared, Unfinished
@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 SETTLE_SECONDS = 2.0
 """A queued job that Dask does not know is left alone for this long: whoever asked for it may be sending it just now."""
+RESOURCES: dict[JobKind, str] = {"processing": HEAVY, "download": DOWNLOAD}
+"""What a kind of job needs of a worker, if not what all light work does."""
 CLUSTER_SECONDS = 2.0
 """How long a cluster elsewhere may take to answer whoever wants to watch."""
 
@@ -60,21 +62,45 @@ class Jobs:
             owner, kind, track_id, options, then=then, settings=job_settings(self._settings)
         )
         if created:
-            self._hub.tell(job)  # the subscription of a client that has only just connected may not stand yet
-            try:
-                publish(client, job)
-                send(client, self.table, job)
-            except (OSError, TimeoutError) as error:
-                log.warning("The cluster was lost; job %s waits in the table until it is back: %s", job.id, error)
+            self._begin(client, job, [job])
         return job
+
+    def submit_batch(
+        self,
+        owner: str,
+        kind: JobKind,
+        parts: dict[str, dict[str, Any]],
+        options: dict[str, Any],
+        then: tuple[JobKind, ...] = (),
+    ) -> Job:
+        """Ask for a batch of jobs of a kind, track id → options; an identical one that is running is returned instead."""
+        client = self.client()
+        batch, jobs = self.table.submit_batch(
+            owner, kind, parts, options=options, then=then, settings=job_settings(self._settings)
+        )
+        if jobs:
+            self._begin(client, batch, jobs)
+        return batch
+
+    def _begin(self, client: Client, job: Job, tasks: list[Job]) -> None:
+        self._hub.tell(job)  # the subscription of a client that has only just connected may not stand yet
+        try:
+            publish(client, job)
+            send(client, self.table, tasks)
+        except (OSError, TimeoutError) as error:
+            log.warning("The cluster was lost; job %s waits in the table until it is back: %s", job.id, error)
 
     def cancel(self, owner: str, job_id: str) -> Job:
         """Ask that a job be cancelled; one that has not begun ends at once."""
         job = self.table.cancel(owner, job_id)
-        if job.done:
-            publish(self.client(), job)
-            self._hub.tell(job)
+        for changed in self.with_parent(job) if job.done else []:
+            publish(self.client(), changed)
+            self._hub.tell(changed)
         return job
+
+    def with_parent(self, job: Job) -> list[Job]:
+        """Return a job, and the batch that it is a part of."""
+        return with_parent(self.table, job)
 
     def track_of(self, job: Job) -> Track | None:
         """Return the track that a job works on; None where it works on none, or the track has gone."""
@@ -143,10 +169,11 @@ class Jobs:
                 self._client = None
 
     def _look_after(self, client: Client, lost: Unfinished, *, unknown: bool) -> None:
-        job = lost.job
+        job, now = lost.job, time.time()
         if job.status == "queued":
-            if unknown and time.time() - job.created_at.timestamp() > SETTLE_SECONDS:
-                send(client, self.table, job)
+            due = job.not_before is None or job.not_before.timestamp() <= now
+            if unknown and due and now - job.created_at.timestamp() > SETTLE_SECONDS:
+                send(client, self.table, [job])
             return
         dead = holder_is_dead(lost.holder)
         if dead:
@@ -156,12 +183,13 @@ class Jobs:
         ended = self.table.give_up(lost)
         if ended is not None:
             log.warning("%s %s %s: %s", ended.kind, ended.id, ended.status, ended.error or "its worker died.")
-            publish(client, ended)
-            self._hub.tell(ended)
+            for changed in self.with_parent(ended):
+                publish(client, changed)
+                self._hub.tell(changed)
         # Where the worker died, Dask runs its task again by itself; a worker that hangs keeps its task for ever.
         elif unknown or (not dead and lost.holder is not None and lost.holder.endswith(f" {lost.task}")):
             log.info("Job %s is sent again after attempt %d.", job.id, job.attempt)
-            send(client, self.table, job)
+            send(client, self.table, [job])
 
     def _recover_quietly(self) -> None:
         try:
@@ -181,16 +209,24 @@ def job_settings(settings: Settings) -> dict[str, Any]:
     return {"models_dir": models_dir, "offline": settings.offline}
 
 
-def send(client: Client, table: JobTable, job: Job) -> None:
-    """Give a queued job to Dask, so that it outlives this process."""
+def send(client: Client, table: JobTable, jobs: list[Job]) -> None:
+    """Give queued jobs of one kind to Dask, so that they outlive this process; parts of a batch come after other jobs."""
     from distributed import fire_and_forget
 
     from sfwidgets.jobs.worker import run_job
 
-    key = f"{job.kind}-{job.id}-{uuid.uuid4().hex[:8]}"
-    table.sent(job.id, key)
-    resources = {HEAVY: 1} if job.kind == "processing" else {LIGHT: 1}
-    fire_and_forget(client.submit(run_job, job.id, key, key=key, resources=resources, pure=False))
+    keys = {job.id: f"{job.kind}-{job.id}-{uuid.uuid4().hex[:8]}" for job in jobs}
+    table.sent(keys)
+    futures = client.map(
+        run_job, list(keys), list(keys.values()), key=list(keys.values()), pure=False,
+        resources={RESOURCES.get(jobs[0].kind, LIGHT): 1}, priority=0 if jobs[0].parent is None else -1,
+    )  # fmt: skip
+    fire_and_forget(futures)
+
+
+def with_parent(table: JobTable, job: Job) -> list[Job]:
+    """Return a job, and the batch that it is a part of."""
+    return [job] if job.parent is None else [job, *table.many([job.parent])]
 
 
 def publish(client: Any, job: Job) -> None:

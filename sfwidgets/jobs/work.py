@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from sfwidgets import analysis, audio, separation
 from sfwidgets.analysis import activity
 from sfwidgets.errors import AudioError, ConflictError, SoundForgeError
+from sfwidgets.jobs.download import download
 from sfwidgets.jobs.worker import Attempt
 from sfwidgets.models import JobKind, SeparationOptions, Stem, StemAnalysis, StemSet, Track, utc_now
 
@@ -164,7 +165,9 @@ def fetch_model(attempt: Attempt) -> None:
     attempt.complete(lambda _connection: None, result={"model": attempt.job.options["model"]})
 
 
-KINDS: dict[JobKind, Callable[[Attempt], None]] = {"processing": separate, "analysis": analyse, "model": fetch_model}
+KINDS: dict[JobKind, Callable[[Attempt], None]] = {
+    "download": download, "processing": separate, "analysis": analyse, "model": fetch_model,
+}  # fmt: skip
 
 
 def stems_key(options: SeparationOptions, weights: str, *, substituted: bool) -> str:

@@ -19,10 +19,10 @@ from typing import Any
 from sqlalchemy import Connection
 
 from sfwidgets.audio import NO_ROOM
-from sfwidgets.errors import DiskFullError, JobCancelledError, ModelUnavailableError, SoundForgeError
-from sfwidgets.jobs.service import holder_is_dead, holder_name, publish, send
+from sfwidgets.errors import DiskFullError, JobCancelledError, ModelUnavailableError, SlowDownError, SoundForgeError
+from sfwidgets.jobs.service import holder_is_dead, holder_name, publish, send, with_parent
 from sfwidgets.library import Claim, LeaseLostError, Library, Shared, workspace_name
-from sfwidgets.models import Job, JobKind, one_line
+from sfwidgets.models import Job, JobKind, SeparationOptions, one_line
 from sfwidgets.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -30,6 +30,16 @@ log = logging.getLogger(__name__)
 RENEW_SECONDS = 4.0
 REPORT_SECONDS = 1.0
 CANCEL_CHECK_SECONDS = 0.25
+SLOW_DOWN_SECONDS = 60.0
+"""How long downloads wait where a service that wants fewer requests does not say how long."""
+
+
+class LaterError(Exception):
+    """The work can't be done just now; the attempt does not count, and is made again after so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"to be tried again in {seconds} s")
+        self.seconds = seconds
 
 
 class Attempt:
@@ -58,6 +68,11 @@ class Attempt:
         self._stage = name
         self._next_report = 0.0
         self.progress(self._share)
+
+    def report(self, share: float, stage: str) -> None:
+        """Do as `progress` does, and say what the work is at."""
+        self._stage = stage
+        self.progress(share)
 
     def progress(self, share: float) -> None:
         """Record the share done, 0 to 1, at most once a second and only when the percentage grows.
@@ -96,25 +111,59 @@ class Attempt:
         with self._shared.database.write() as connection:
             done = self._shared.jobs.complete(connection, self.job, output_path=output_path, result=result or {})
             record(connection)
-            following = [self._insert(connection, kind) for kind in done.then]
-        _tell_end(done)
+            following = self._follow(connection, done)
+        _tell_end(self._shared, done)
         self.begin(following)
+
+    def twin(self) -> bool:
+        """Return whether another download that began before this one gets the same recording."""
+        return self._shared.jobs.twin(self.job)
+
+    def paused(self) -> float:
+        """Return how many seconds downloads are to wait, as another of them was turned away; 0 where they need not."""
+        return self._shared.jobs.downloads_paused()
+
+    def metadata(self, key: str, read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Return what a service says under that key: from the cache, or else as `read` returns it."""
+        found = self._shared.metadata.get(key)
+        if found is None:
+            found = read()
+            self._shared.metadata.put(key, found)
+        return found
 
     def ask_for_analysis(self) -> list[tuple[Job, bool]]:
         """Ask for the analysis that was to follow a separation which has no model: an analysis needs none."""
         with self._shared.database.write() as connection:
-            return [self._insert(connection, kind) for kind in self.job.then if kind == "analysis"]
+            return [self._insert(connection, kind, {}) for kind in self.job.then if kind == "analysis"]
 
-    def _insert(self, connection: Connection, kind: JobKind) -> tuple[Job, bool]:
+    def _follow(self, connection: Connection, done: Job) -> list[tuple[Job, bool]]:
+        """Ask for what follows a job; after a download, a separation comes first, and an analysis follows that."""
+        if done.kind != "download" or done.track_id is None:
+            return [self._insert(connection, kind, {}) for kind in done.then]
+        wish = self.library.wishes.take(connection, done.track_id)
+        wanted = {*done.then, *wish.then}
+        analysis: tuple[JobKind, ...] = ("analysis",) if "analysis" in wanted else ()
+        if "processing" not in wanted:
+            return [self._insert(connection, kind, {}) for kind in analysis]
+        options = wish.options or SeparationOptions().model_dump(mode="json")
+        return [self._insert(connection, "processing", options, analysis)]
+
+    def _insert(
+        self, connection: Connection, kind: JobKind, options: dict[str, Any], then: tuple[JobKind, ...] = ()
+    ) -> tuple[Job, bool]:
         job = self.job
-        return self._shared.jobs.insert(connection, job.owner, kind, job.track_id, {}, settings=self._claim_settings)
+        return self._shared.jobs.insert(
+            connection, job.owner, kind, job.track_id, options, settings=self._claim_settings, then=then
+        )
 
     def begin(self, asked: list[tuple[Job, bool]]) -> None:
         """Tell of jobs that were asked for, and send them to the workers."""
+        from distributed import get_client
+
         for job, created in asked:
             if created:
                 _tell(job)
-                _send(self._shared, job)
+                send(get_client(), self._shared.jobs, [job])
 
 
 def run_job(job_id: str, task: str) -> None:
@@ -125,19 +174,37 @@ def run_job(job_id: str, task: str) -> None:
         return
     _forget_earlier_attempts(shared, claim.job)
     attempt = Attempt(shared, claim)
-    _tell(claim.job)
+    _tell_all(shared, claim.job)
     with _lease(shared, claim.job):
         try:
             _work(attempt)
         except LeaseLostError:
             log.info("Attempt %d at job %s lost its lease.", claim.job.attempt, job_id)
         except JobCancelledError:
-            _end(lambda: shared.jobs.cancelled(claim.job))
+            _end(shared, lambda: shared.jobs.cancelled(claim.job))
+        except LaterError as later:
+            seconds = later.seconds
+            _end(shared, lambda: shared.jobs.postpone(claim.job, seconds, stage="Waiting"))
         except Exception as error:
+            if isinstance(error, SlowDownError) and _paused(shared, claim.job, error):
+                return
             sentence, code = _explain(error, job_id)
             following = attempt.ask_for_analysis() if isinstance(error, ModelUnavailableError) else []
-            _end(lambda: shared.jobs.fail(claim.job, sentence, code))
+            _end(shared, lambda: shared.jobs.fail(claim.job, sentence, code))
             attempt.begin(following)
+
+
+def _paused(shared: Shared, job: Job, error: SlowDownError) -> bool:
+    """Let all downloads wait as somebody else's service asks; returns whether this one is to be tried again."""
+    try:
+        postponed = shared.jobs.pause_downloads(job, error.retry_after or SLOW_DOWN_SECONDS, why=error.message)
+    except LeaseLostError:
+        return True
+    if postponed is None:
+        return False
+    log.warning("%s %s waits: %s", job.kind, job.id, postponed.stage)
+    _tell_all(shared, postponed)
+    return True
 
 
 def _work(attempt: Attempt) -> None:
@@ -187,9 +254,9 @@ def _lease(shared: Shared, job: Job) -> Iterator[None]:
         thread.join()
 
 
-def _end(change: Callable[[], Job]) -> None:
+def _end(shared: Shared, change: Callable[[], Job]) -> None:
     try:
-        _tell_end(change())
+        _tell_end(shared, change())
     except LeaseLostError:
         log.info("The job had ended, or had been taken over, before this attempt could end it.")
 
@@ -216,15 +283,15 @@ def _tell(job: Job) -> None:
     publish(get_worker(), job)
 
 
-def _tell_end(job: Job) -> None:
+def _tell_all(shared: Shared, job: Job) -> None:
+    """Tell of a job, and of the batch that it is a part of."""
+    for changed in with_parent(shared.jobs, job):
+        _tell(changed)
+
+
+def _tell_end(shared: Shared, job: Job) -> None:
     if job.started_at is not None and job.completed_at is not None:
         seconds = (job.completed_at - job.started_at).total_seconds()
         why = f": {one_line(job.error)}" if job.error else ""
         log.info("%s %s %s after %.1f s%s", job.kind, job.id, job.status, seconds, why)
-    _tell(job)
-
-
-def _send(shared: Shared, job: Job) -> None:
-    from distributed import get_client
-
-    send(get_client(), shared.jobs, job)
+    _tell_all(shared, job)

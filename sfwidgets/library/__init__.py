@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from sfwidgets.errors import ConflictError, NotFoundError, UnavailableError
+from sfwidgets.errors import NotFoundError, UnavailableError
 from sfwidgets.library.database import Database
 from sfwidgets.library.jobs import MAX_ATTEMPTS, Claim, JobTable, LeaseLostError, Unfinished
+from sfwidgets.library.metadata import MetadataCache, Wish, Wishes
 from sfwidgets.library.mixes import Mixes
 from sfwidgets.library.rendition import rendition
 from sfwidgets.library.results import Results
 from sfwidgets.library.store import ArtifactStore
 from sfwidgets.library.sweep import sweep, workspace_name
-from sfwidgets.library.tracks import Page, Tracks, owners_of_trash, track_fields
+from sfwidgets.library.tracks import Page, StoredAudio, Tracks, owners_of_trash, track_fields
 from sfwidgets.library.uploads import Upload
 from sfwidgets.models import AudioInfo, Track, Usage, check_id, one_line
 from sfwidgets.settings import LOCAL_OWNER, Settings
 
 __all__ = [
-    "MAX_ATTEMPTS", "Claim", "JobTable", "LeaseLostError", "Library", "Page", "Shared", "Unfinished", "Upload",
+    "MAX_ATTEMPTS", "Claim", "JobTable", "LeaseLostError", "Library", "Page", "Shared", "StoredAudio", "Unfinished",
+    "Upload", "Wish",
     "track_fields", "workspace_name",
 ]  # fmt: skip
 
@@ -43,6 +47,7 @@ class Shared:
                 code="library_unavailable",
             ) from None
         self.jobs = JobTable(self.database)
+        self.metadata = MetadataCache(self.database)
 
     def of(self, owner: str) -> Library:
         """Return one owner's part."""
@@ -68,6 +73,7 @@ class Library:
         self.tracks = Tracks(shared.database, owner)
         self.results = Results(shared.database, owner)
         self.mixes = Mixes(shared.database, owner)
+        self.wishes = Wishes(shared.database, owner)
 
     def add(self, source: Path, *, track_id: str | None, fields: dict[str, str]) -> Track:
         """Copy an audio file into the library as a track; the same file twice is one track.
@@ -92,25 +98,29 @@ class Library:
         self, file: Path, digest: str, info: AudioInfo, *, name: str, track_id: str | None, fields: dict[str, str]
     ) -> Track:
         """Make a finished file of a workspace, with that SHA-256, the audio of a track. `name` is what it was called."""
-        from sfwidgets import audio
-
         called = Path(name)
-        recorded = self.tracks.audio_name(digest)
-        stored = Path(recorded) if recorded else self.store.audio_name(self.owner, digest, called.suffix)
-        self.store.publish(file, stored)
         found = {
             "title": one_line(info.title or "") or one_line(called.stem.removesuffix(".stem")),
             "artist": one_line(info.artist or ""), "album": one_line(info.album or ""), "source": "file",
         }  # fmt: skip
+        with self.placed(file, digest, info, called.suffix) as stored, self.shared.database.write() as connection:
+            chosen = track_id or self.tracks.trashed(digest) or digest[:16]
+            return self.tracks.put(connection, chosen, stored, found=found, given=fields)
+
+    @contextmanager
+    def placed(self, file: Path, digest: str, info: AudioInfo, suffix: str) -> Iterator[StoredAudio]:
+        """Move a finished file to where audio is kept, for a block that records it; where that fails, it goes again."""
+        from sfwidgets import audio
+
+        recorded = self.tracks.audio_name(digest)
+        name = Path(recorded) if recorded else self.store.audio_name(self.owner, digest, suffix)
+        self.store.publish(file, name)
+        path = self.store.path(name)
         try:
-            return self.tracks.add(
-                track_id or self.tracks.trashed(digest) or digest[:16], content_hash=digest, audio_path=str(stored),
-                size=self.store.size(stored), info=info, artwork=audio.cover(self.store.path(stored)) is not None,
-                found=found, given=fields,
-            )  # fmt: skip
-        except ConflictError:
-            if recorded is None:
-                self.store.remove(stored)
+            yield StoredAudio(digest, str(name), self.store.size(name), info, audio.cover(path) is not None)
+        except BaseException:
+            if recorded is None and self.tracks.audio_name(digest) is None:
+                self.store.remove(name)
             raise
 
     def audio_path(self, track_id: str) -> Path:

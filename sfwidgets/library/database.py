@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 from sfwidgets.errors import InvalidInputError, UnavailableError
 from sfwidgets.settings import Settings
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest migration; a test holds it equal to what Alembic says."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

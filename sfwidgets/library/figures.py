@@ -15,8 +15,8 @@ from typing import Any, cast, get_args
 
 from sqlalchemy import Connection, Row, ScalarSelect, Select, Table, and_, case, distinct, exists, func, select
 
+from sfwidgets.library.batches import RUNNING
 from sfwidgets.library.database import Database
-from sfwidgets.library.jobs import RUNNING
 from sfwidgets.library.schema import analyses, audio, jobs, stem_sets, track_stems, tracks
 from sfwidgets.library.sweep import workspace_name
 from sfwidgets.models import JobKind, JobStatus, Pace, Stats

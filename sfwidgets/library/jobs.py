@@ -14,9 +14,11 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, insert, or_, select, update
 
 from sfwidgets.errors import NotFoundError
+from sfwidgets.library import batches
+from sfwidgets.library.batches import RUNNING
 from sfwidgets.library.database import Database
 from sfwidgets.library.schema import jobs
 from sfwidgets.library.tracks import moment
@@ -26,9 +28,10 @@ MAX_ATTEMPTS = 3
 LEASE_SECONDS = 15.0
 RECENT_SECONDS = 120.0
 """How long a job that has ended is still told to whoever comes to watch."""
+ORDER_SECONDS = 1e-6
+"""What the parts of a batch are apart in `created_at`, which keeps their order."""
 MOST_IDS = 500
 """How many ids one query names; databases have limits of their own."""
-RUNNING = ("queued", "processing")
 
 
 class LeaseLostError(Exception):
@@ -86,35 +89,60 @@ class JobTable:
         then: tuple[JobKind, ...] = (),
     ) -> tuple[Job, bool]:
         """Do as `submit` does, within a transaction that is open already."""
-        asked = json.dumps([kind, track_id, options, sorted(then)], sort_keys=True)
-        fingerprint = hashlib.sha256(asked.encode()).hexdigest()
-        same = select(jobs).where(jobs.c.owner == owner, jobs.c.fingerprint == fingerprint, jobs.c.status.in_(RUNNING))
-        running = connection.execute(same).first()
+        fingerprint = _fingerprint(kind, track_id, options, sorted(then))
+        running = self._running(connection, owner, fingerprint)
         if running is not None:
-            return _job(running), False
-        row = connection.execute(
-            insert(jobs)
-            .values(
-                id=uuid.uuid4().hex,
-                owner=owner,
-                kind=kind,
-                track_id=track_id,
-                status="queued",
-                progress=0,
-                stage="",
-                options=options,
-                settings=settings,
-                then=list(then),
-                fingerprint=fingerprint,
-                seq=1,
-                attempt=0,
-                lease_until=0.0,
-                cancel_requested=False,
-                created_at=time.time(),
-            )
-            .returning(jobs)
-        ).one()
-        return _job(row), True
+            return running, False
+        values = _new(owner, kind, track_id, options, settings, then, fingerprint)
+        if kind == "download":
+            values["not_before"] = batches.paused_until(connection)
+        return _job(connection.execute(insert(jobs).values(**values).returning(jobs)).one()), True
+
+    def submit_batch(
+        self,
+        owner: str,
+        kind: JobKind,
+        parts: dict[str, dict[str, Any]],
+        *,
+        options: dict[str, Any],
+        settings: dict[str, Any],
+        then: tuple[JobKind, ...] = (),
+    ) -> tuple[Job, list[Job]]:
+        """Insert a batch and its parts, jobs of that kind: track id → options. Returns them, the parts in their order.
+
+        Where an identical batch is running, that is returned, with no parts: they have been sent.
+        """
+        fingerprint = _fingerprint("batch", kind, options, sorted(then), parts)
+        with self._database.write() as connection:
+            running = self._running(connection, owner, fingerprint)
+            if running is not None:
+                return running, []
+            paused = batches.paused_until(connection) if kind == "download" else None
+            batch = _new(owner, "batch", None, options, settings, then, fingerprint)
+            rows = [
+                {
+                    **_new(owner, kind, track_id, given, settings, then, _fingerprint(batch["id"], track_id)),
+                    "parent": batch["id"],
+                    "not_before": paused,
+                    "created_at": batch["created_at"] + number * ORDER_SECONDS,
+                }
+                for number, (track_id, given) in enumerate(parts.items(), 1)
+            ]
+            batch |= {"result": batches.counts({"queued": len(rows)}), "not_before": paused}
+            parent = _job(connection.execute(insert(jobs).values(**batch).returning(jobs)).one())
+            connection.execute(insert(jobs), rows)
+        return parent, self.parts(owner, parent.id)
+
+    def parts(self, owner: str, batch_id: str) -> list[Job]:
+        """Return the parts of a batch, in their order."""
+        query = select(jobs).where(jobs.c.parent == batch_id, jobs.c.owner == owner).order_by(jobs.c.created_at)
+        with self._database.read() as connection:
+            return [_job(row) for row in connection.execute(query)]
+
+    def _running(self, connection: Connection, owner: str, fingerprint: str) -> Job | None:
+        same = select(jobs).where(jobs.c.owner == owner, jobs.c.fingerprint == fingerprint, jobs.c.status.in_(RUNNING))
+        row = connection.execute(same).first()
+        return None if row is None else _job(row)
 
     def get(self, owner: str, job_id: str) -> Job:
         """Return a job; raises `NotFoundError` where it is not there, or not this owner's."""
@@ -141,10 +169,21 @@ class JobTable:
         return found
 
     def newest(
-        self, owner: str, *, kind: JobKind | None = None, track_id: str | None = None, limit: int = 50
+        self,
+        owner: str,
+        *,
+        kind: JobKind | None = None,
+        track_id: str | None = None,
+        parent: str | None = None,
+        parts: bool = True,
+        limit: int = 50,
     ) -> list[Job]:
-        """Return an owner's jobs, the newest first."""
+        """Return an owner's jobs, the newest first; without `parts`, those of no batch."""
         query = select(jobs).where(jobs.c.owner == owner).order_by(jobs.c.created_at.desc(), jobs.c.id).limit(limit)
+        if parent is not None:
+            query = query.where(jobs.c.parent == parent)
+        if not parts:
+            query = query.where(jobs.c.parent.is_(None))
         if kind is not None:
             query = query.where(jobs.c.kind == kind)
         if track_id is not None:
@@ -153,19 +192,32 @@ class JobTable:
             return [_job(row) for row in connection.execute(query)]
 
     def cancel(self, owner: str, job_id: str) -> Job:
-        """Cancel a job: at once where it has not begun, else by a flag that its worker reads between two blocks."""
+        """Cancel a job: at once where it has not begun, else by a flag that its worker reads between two blocks.
+
+        A batch is cancelled with all its parts; it ends with the last of them.
+        """
         with self._database.write() as connection:
-            mine = (jobs.c.id == job_id, jobs.c.owner == owner)
-            connection.execute(
-                update(jobs).where(*mine, jobs.c.status == "queued").values(**_ended("cancelled"), code="cancelled")
-            )
-            connection.execute(update(jobs).where(*mine, jobs.c.status == "processing").values(cancel_requested=True))
+            asked = connection.execute(select(jobs).where(jobs.c.id == job_id, jobs.c.owner == owner)).first()
+            if asked is not None:
+                mine = (jobs.c.id == job_id) | (jobs.c.parent == job_id)
+                begun = (jobs.c.status == "processing") | (jobs.c.kind == "batch")
+                running = jobs.c.status.in_(RUNNING)
+                connection.execute(update(jobs).where(mine, running, begun).values(cancel_requested=True))
+                connection.execute(
+                    update(jobs).where(mine, running, ~begun).values(**_ended("cancelled"), code="cancelled")
+                )
+                batch = job_id if asked.kind == "batch" else asked.parent
+                if batch is not None:
+                    batches.settle(connection, batch)
         return self.get(owner, job_id)
 
     def claim(self, job_id: str, holder: str) -> Claim | None:
         """Take the lease of a job that nobody holds, as its next attempt; None where that may not be."""
         now = time.time()
-        free = or_(jobs.c.status == "queued", and_(jobs.c.status == "processing", jobs.c.lease_until < now))
+        waited = or_(jobs.c.not_before.is_(None), jobs.c.not_before <= now)
+        free = or_(
+            and_(jobs.c.status == "queued", waited), and_(jobs.c.status == "processing", jobs.c.lease_until < now)
+        )
         taken = (
             update(jobs)
             .where(jobs.c.id == job_id, free, jobs.c.attempt < MAX_ATTEMPTS, jobs.c.cancel_requested.is_(False))
@@ -176,6 +228,7 @@ class JobTable:
                 holder=holder,
                 progress=0,
                 stage="Starting",
+                not_before=None,
                 lease_until=now + LEASE_SECONDS,
                 started_at=now,
             )
@@ -183,6 +236,8 @@ class JobTable:
         )
         with self._database.write() as connection:
             row = connection.execute(taken).first()
+            if row is not None and row.parent is not None:
+                batches.begin(connection, row.parent)
         return None if row is None else Claim(_job(row), row.settings)
 
     def renew(self, job: Job) -> None:
@@ -222,14 +277,45 @@ class JobTable:
         with self._database.write() as connection:
             return self._change(connection, job, **_ended("cancelled"), code="cancelled")
 
-    def sent(self, job_id: str, task: str) -> None:
-        """Remember under which key a job was last given to Dask."""
+    def postpone(self, job: Job, seconds: float, *, stage: str) -> Job:
+        """Give an attempt back, as if it had not been made: the job is queued again, for later.
+
+        Raises `LeaseLostError`.
+        """
         with self._database.write() as connection:
-            connection.execute(update(jobs).where(jobs.c.id == job_id).values(task=task))
+            return self._give_back(connection, job, time.time() + seconds, stage)
+
+    def pause_downloads(self, job: Job, seconds: float, *, why: str) -> Job | None:
+        """Postpone a download that somebody else's service turned away, and with it all that wait to be begun.
+
+        Returns None, having changed nothing, where that happened to it too often. Raises `LeaseLostError`.
+        """
+        with self._database.write() as connection:
+            paused = batches.pause_downloads(connection, job.id, seconds, why)
+            return None if paused is None else self._give_back(connection, job, *paused)
+
+    def downloads_paused(self) -> float:
+        """Return for how many seconds downloads are not begun, as somebody else's service asks for it."""
+        with self._database.read() as connection:
+            until = batches.paused_until(connection)
+        return 0.0 if until is None else max(0.0, until - time.time())
+
+    def twin(self, job: Job) -> bool:
+        """Return whether another download that began before this one is getting the same recording for the same owner."""
+        with self._database.read() as connection:
+            return batches.has_twin(connection, job)
+
+    def sent(self, tasks: dict[str, str]) -> None:
+        """Remember under which key each job was last given to Dask: job id → key."""
+        with self._database.write() as connection:
+            if tasks:
+                named = update(jobs).where(jobs.c.id == bindparam("job")).values(task=bindparam("key"))
+                connection.execute(named, [{"job": job, "key": key} for job, key in tasks.items()])
 
     def unfinished(self, limit: int = 1000, *, job_id: str | None = None) -> list[Unfinished]:
         """Return jobs of all owners that have not ended, the oldest first; or that one job, if it has not ended."""
-        query = select(jobs).where(jobs.c.status.in_(RUNNING)).order_by(jobs.c.created_at).limit(limit)
+        query = select(jobs).where(jobs.c.status.in_(RUNNING), jobs.c.kind != "batch")
+        query = query.order_by(jobs.c.created_at).limit(limit)
         if job_id is not None:
             query = query.where(jobs.c.id == job_id)
         with self._database.read() as connection:
@@ -255,7 +341,16 @@ class JobTable:
         lapsed = (*_held(lost.job), jobs.c.lease_until < time.time())
         with self._database.write() as connection:
             row = connection.execute(update(jobs).where(*lapsed).values(**values).returning(jobs)).first()
+            if row is not None and row.parent is not None:
+                batches.settle(connection, row.parent)
         return None if row is None else _job(row)
+
+    def _give_back(self, connection: Connection, job: Job, until: float, stage: str) -> Job:
+        given_back = {
+            "status": "queued", "stage": stage, "progress": 0, "attempt": jobs.c.attempt - 1, "started_at": None,
+            "lease_until": 0.0, "holder": None, "task": None, "not_before": until,
+        }  # fmt: skip
+        return self._change(connection, job, **given_back)
 
     def _change(self, connection: Connection, job: Job, **values: Any) -> Job:
         row = connection.execute(
@@ -263,7 +358,31 @@ class JobTable:
         ).first()
         if row is None:
             raise LeaseLostError
-        return _job(row)
+        changed = _job(row)
+        if changed.done and row.parent is not None:
+            batches.settle(connection, row.parent)
+        return changed
+
+
+def _fingerprint(*asked: Any) -> str:
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+def _new(
+    owner: str,
+    kind: JobKind,
+    track_id: str | None,
+    options: dict[str, Any],
+    settings: dict[str, Any],
+    then: tuple[JobKind, ...],
+    fingerprint: str,
+) -> dict[str, Any]:
+    """Return the row of a job that was asked for just now."""
+    return {
+        "id": uuid.uuid4().hex, "owner": owner, "kind": kind, "track_id": track_id, "status": "queued", "progress": 0,
+        "stage": "", "options": options, "settings": settings, "then": list(then), "fingerprint": fingerprint, "seq": 1,
+        "attempt": 0, "lease_until": 0.0, "cancel_requested": False, "created_at": time.time(),
+    }  # fmt: skip
 
 
 def _held(job: Job) -> tuple[Any, ...]:
@@ -287,6 +406,7 @@ def _job(row: Row[Any]) -> Job:
         owner=row.owner,
         kind=row.kind,
         track_id=row.track_id,
+        parent=row.parent,
         status=row.status,
         progress=row.progress,
         stage=row.stage,
@@ -298,6 +418,7 @@ def _job(row: Row[Any]) -> Job:
         code=row.code,
         output_path=row.output_path,
         result=row.result,
+        not_before=None if row.not_before is None else moment(row.not_before),
         created_at=moment(row.created_at),
         started_at=None if row.started_at is None else moment(row.started_at),
         completed_at=None if row.completed_at is None else moment(row.completed_at),

@@ -1,4 +1,4 @@
-"""The tables. Every row has an owner; times are seconds since the epoch, in UTC."""
+"""The tables. Every row has an owner, but for what services tell everybody; times are seconds since the epoch, in UTC."""
 
 from __future__ import annotations
 
@@ -53,6 +53,10 @@ tracks = Table(
     Column("album", String(1000), nullable=False),
     Column("artwork_url", String(2000)),
     Column("source", String(64), nullable=False),
+    Column("isrc", String(32)),
+    Column("release_date", String(10)),
+    Column("explicit", Boolean),
+    Column("popularity", Integer),
     Column("hash", String(64)),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
@@ -60,6 +64,13 @@ tracks = Table(
     ForeignKeyConstraint(["owner", "hash"], ["audio.owner", "audio.hash"]),
     Index(None, "owner", "created_at"),
     Index(None, "owner", "hash"),
+    Index(
+        "ix_tracks_isrc",
+        "owner",
+        "isrc",
+        sqlite_where=text("isrc IS NOT NULL"),
+        postgresql_where=text("isrc IS NOT NULL"),
+    ),
     Index(
         "ix_tracks_trashed",
         "owner",
@@ -152,6 +163,7 @@ jobs = Table(
     Column("owner", String(64), nullable=False),
     Column("kind", String(16), nullable=False),
     Column("track_id", String(64)),
+    Column("parent", String(64)),
     Column("status", String(16), nullable=False),
     Column("progress", Integer, nullable=False),
     Column("stage", String(255), nullable=False),
@@ -169,6 +181,8 @@ jobs = Table(
     Column("code", String(64)),
     Column("output_path", String(255)),
     Column("result", JSON),
+    Column("waits", Integer, nullable=False, server_default="0"),
+    Column("not_before", Float),
     Column("created_at", Float, nullable=False),
     Column("started_at", Float),
     Column("completed_at", Float),
@@ -177,6 +191,7 @@ jobs = Table(
     Index(None, "owner", "status", "kind"),
     Index(None, "owner", "completed_at"),
     Index(None, "completed_at"),
+    Index(None, "parent", "status"),
     Index(
         "uq_jobs_running",
         "owner",
@@ -185,4 +200,23 @@ jobs = Table(
         sqlite_where=text("status IN ('queued', 'processing')"),
         postgresql_where=text("status IN ('queued', 'processing')"),
     ),
+)
+
+wishes = Table(
+    "wishes",
+    metadata,
+    Column("owner", String(64), primary_key=True),
+    Column("track_id", String(64), primary_key=True),
+    Column("then", JSON, nullable=False),
+    Column("options", JSON, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+metadata_cache = Table(
+    "metadata_cache",
+    metadata,
+    Column("key", String(255), primary_key=True),
+    Column("document", JSON, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Index(None, "expires_at"),
 )

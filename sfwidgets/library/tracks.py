@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import Connection, Row, Select, delete, exists, func, insert, or_, select, update
 
@@ -43,6 +43,28 @@ class Page:
         return "".join(t._repr_html_() for t in self.items) + f"<p>{len(self.items)} of {self.total}</p>"
 
 
+@dataclass(frozen=True)
+class StoredAudio:
+    """An audio file in the store."""
+
+    hash: str
+    """SHA-256 of its bytes."""
+    path: str
+    """Its stored name."""
+    size: int
+    info: AudioInfo
+    artwork: bool
+    """Whether it carries a picture."""
+
+    KEPT: ClassVar = ("duration", "sample_rate", "channels", "codec", "container")
+    """What is kept of `info`."""
+
+    def row(self) -> dict[str, Any]:
+        """Return the columns that tell of it."""
+        row = {"hash": self.hash, "path": self.path, "size": self.size, "artwork": self.artwork}
+        return row | self.info.model_dump(include=set(self.KEPT))
+
+
 class Tracks:
     """The tracks of one owner; another owner's are not there."""
 
@@ -50,66 +72,41 @@ class Tracks:
         self._database = database
         self._owner = owner
 
-    def add(
+    def put(
         self,
+        connection: Connection,
         track_id: str,
+        stored: StoredAudio,
         *,
-        content_hash: str,
-        audio_path: str,
-        size: int,
-        info: AudioInfo,
-        artwork: bool,
         found: dict[str, Any],
         given: dict[str, str],
+        replace: bool = False,
     ) -> Track:
-        """Insert a track and its audio, or return the one that is there.
+        """Insert a track and its audio, or return the one that is there, within a transaction that is open.
 
-        `found` is what the file says of itself, for a new track; `given` is what a person says, which always holds.
-        A track that was in the trash is restored. Raises `ConflictError` where the id belongs to a track with other
-        audio.
+        `found` is what the file, or a service, says of it, for a new track; `given` is what a person says, which always
+        holds. A track that was in the trash is restored. Raises `ConflictError` where the id belongs to a track with
+        other audio, unless that is to be replaced.
         """
         now = time.time()
-        with self._database.write() as connection:
-            row = connection.execute(select(tracks).where(*self._is(track_id, trashed=None))).first()
-            if row is not None and row.hash not in (None, content_hash):
-                where = "library already" if row.trashed_at is None else "trash"
-                raise ConflictError(
-                    f"Track {track_id} is in the {where}, with other audio. Choose another id, or delete that one for "
-                    "good first.",
-                    code="track_exists",
-                )
-            there = select(audio.c.hash).where(audio.c.owner == self._owner, audio.c.hash == content_hash)
-            if connection.execute(there).first() is None:
-                connection.execute(
-                    insert(audio).values(
-                        owner=self._owner,
-                        hash=content_hash,
-                        path=audio_path,
-                        size=size,
-                        created_at=now,
-                        duration=info.duration,
-                        sample_rate=info.sample_rate,
-                        channels=info.channels,
-                        codec=info.codec,
-                        container=info.container,
-                        artwork=artwork,
-                    )
-                )
-            if row is None:
-                connection.execute(
-                    insert(tracks).values(
-                        owner=self._owner,
-                        id=track_id,
-                        hash=content_hash,
-                        created_at=now,
-                        updated_at=now,
-                        **{**found, **given},
-                    )
-                )
-            elif row.hash is None or given or row.trashed_at is not None:
-                changed = {"hash": content_hash, "trashed_at": None, "updated_at": now, **given}
-                connection.execute(update(tracks).where(*self._is(track_id, trashed=None)).values(**changed))
-            return self._get(connection, track_id)
+        row = connection.execute(select(tracks).where(*self._is(track_id, trashed=None))).first()
+        if row is not None and row.hash not in (None, stored.hash) and not replace:
+            where = "library already" if row.trashed_at is None else "trash"
+            raise ConflictError(
+                f"Track {track_id} is in the {where}, with other audio. Choose another id, or delete that one for "
+                "good first.",
+                code="track_exists",
+            )
+        there = select(audio.c.hash).where(audio.c.owner == self._owner, audio.c.hash == stored.hash)
+        if connection.execute(there).first() is None:
+            connection.execute(insert(audio).values(owner=self._owner, created_at=now, **stored.row()))
+        if row is None:
+            new = {"owner": self._owner, "id": track_id, "hash": stored.hash, "created_at": now, "updated_at": now}
+            connection.execute(insert(tracks).values(**{**new, **found, **given}))
+        elif row.hash != stored.hash or given or row.trashed_at is not None:
+            changed = {"hash": stored.hash, "trashed_at": None, "updated_at": now, **given}
+            connection.execute(update(tracks).where(*self._is(track_id, trashed=None)).values(**changed))
+        return self._get(connection, track_id)
 
     def get(self, track_id: str) -> Track:
         """Return one track; raises `NotFoundError` where it is not there, in the trash, or not this owner's."""
@@ -184,6 +181,18 @@ class Tracks:
         with self._database.write() as connection:
             self._get(connection, track_id)
             connection.execute(update(tracks).where(*self._is(track_id)).values(trashed_at=time.time()))
+
+    def stored(self, *, track_id: str | None = None, isrc: str | None = None) -> StoredAudio | None:
+        """Return the audio of a track, in the trash or not, or of the oldest track of the recording of that code."""
+        wanted = tracks.c.id == track_id if isrc is None else tracks.c.isrc == isrc
+        same = (tracks.c.owner == audio.c.owner) & (tracks.c.hash == audio.c.hash)
+        query = select(audio).join(tracks, same).where(tracks.c.owner == self._owner, wanted)
+        with self._database.read() as connection:
+            row = connection.execute(query.order_by(tracks.c.created_at).limit(1)).first()
+        if row is None:
+            return None
+        info = AudioInfo.model_validate({name: getattr(row, name) for name in StoredAudio.KEPT})
+        return StoredAudio(row.hash, row.path, row.size, info, bool(row.artwork))
 
     def restore(self, track_id: str) -> Track:
         """Have a track back from the trash; one that is not in it stays as it is. Raises `NotFoundError`."""
@@ -309,6 +318,10 @@ def _track(row: Row[Any]) -> Track:
         duration=row.duration,
         sample_rate=row.sample_rate,
         channels=row.channels,
+        isrc=row.isrc,
+        release_date=row.release_date,
+        explicit=row.explicit,
+        popularity=row.popularity,
         has_artwork=bool(row.artwork),
         created_at=moment(row.created_at),
         updated_at=moment(row.updated_at),

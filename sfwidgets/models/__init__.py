@@ -24,6 +24,7 @@ from sfwidgets.models.base import Moment, Value, check_id, fit_for_file_names, o
 from sfwidgets.models.health import Health, PartState, Services
 from sfwidgets.models.jobs import TERMINAL, Event, Job, JobKind, JobStatus
 from sfwidgets.models.mixes import MIXTURE, Lane, Loop, Mix
+from sfwidgets.models.sources import Bitrate, DownloadFormat, SourceKind, SourceList, SourceTrack
 from sfwidgets.models.stats import Pace, Stats
 from sfwidgets.models.stems import (
     STEM_ORDER,
@@ -44,9 +45,11 @@ __all__ = [
     "TERMINAL",
     "Analysis",
     "AudioInfo",
+    "Bitrate",
     "Chord",
     "Corrections",
     "CuePoint",
+    "DownloadFormat",
     "EnergyCurve",
     "Event",
     "Health",
@@ -68,6 +71,9 @@ __all__ = [
     "Section",
     "SeparationOptions",
     "Services",
+    "SourceKind",
+    "SourceList",
+    "SourceTrack",
     "Span",
     "Stats",
     "Stem",

@@ -20,6 +20,8 @@ class Job(Value):
     owner: str
     kind: JobKind
     track_id: str | None
+    parent: str | None = None
+    """The id of the batch that it is a part of."""
     status: JobStatus
     progress: int = Field(ge=0, le=100)
     stage: str = ""
@@ -34,6 +36,8 @@ class Job(Value):
     code: str | None = None
     output_path: str | None = None
     result: dict[str, Any] | None = None
+    not_before: Moment | None = None
+    """Until when it waits, where somebody else's service asks for that; of a batch, until when its queue waits."""
     created_at: Moment
     started_at: Moment | None = None
     completed_at: Moment | None = None

@@ -36,6 +36,13 @@ class Track(Value):
     duration: float | None = None
     sample_rate: int | None = None
     channels: int | None = None
+    isrc: str | None = None
+    """The recording's International Standard Recording Code; the same on every album that it is on."""
+    release_date: str | None = None
+    """A year, a month or a day, like `1971-11-08`."""
+    explicit: bool | None = None
+    popularity: int | None = None
+    """0 to 100, as Spotify counted it when the track was downloaded."""
     has_artwork: bool = False
     """Whether its file carries a picture, as far as known."""
     created_at: Moment

@@ -1,18 +1,22 @@
-"""Where tracks come from beside files. This version reads links, and says that it can't follow them yet."""
+"""Where tracks come from beside files: Spotify says what there is, spotDL and yt-dlp get it."""
 
-from __future__ import annotations
-
-from typing import NoReturn
-
-from sfwidgets.errors import UnavailableError
+from sfwidgets.sources.download import Downloaded, Progress, download
 from sfwidgets.sources.links import SpotifyLink, parse_link
+from sfwidgets.sources.metadata import check_online, fetch, search
 
-__all__ = ["SpotifyLink", "missing", "parse_link"]
+__all__ = [
+    "Downloaded",
+    "Progress",
+    "SpotifyLink",
+    "cache_key",
+    "check_online",
+    "download",
+    "fetch",
+    "parse_link",
+    "search",
+]
 
 
-def missing() -> NoReturn:
-    """Raise `UnavailableError`: nothing can be fetched from Spotify by this version."""
-    raise UnavailableError(
-        "Spotify links are not supported yet: this version takes audio files only. Add the song as a file.",
-        code="no_sources",
-    )
+def cache_key(link: SpotifyLink) -> str:
+    """Return what a link's metadata are kept under."""
+    return f"spotify:{link.kind}:{link.id}"

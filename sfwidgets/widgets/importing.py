@@ -1,4 +1,4 @@
-"""The import panel: files from the page into the library, and what is made of them by itself."""
+"""The import panel: files and links from the page into the library, and what is made of them by itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
@@ -16,10 +15,12 @@ from traitlets import Bool, Dict, List
 
 from sfwidgets.errors import ConflictError, InvalidInputError, NotFoundError, SoundForgeError
 from sfwidgets.jobs import JobHandle
-from sfwidgets.models import Track, one_line
+from sfwidgets.models import one_line
 from sfwidgets.widgets.base import View
 from sfwidgets.widgets.incoming import Asked, Incoming, read_settings
-from sfwidgets.widgets.jobs import Following
+from sfwidgets.widgets.items import DownloadItem, FileItem, Item
+from sfwidgets.widgets.jobs import Following, failures
+from sfwidgets.widgets.looked_up import LookedUp
 from sfwidgets.workbench import Workbench
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ HELD_SECONDS = 5.0
 
 
 class ImportPanel(View):
-    """Takes files from the page, adds them to the library, and has them separated and analysed.
+    """Takes files and links from the page, brings them into the library, and has them separated and analysed.
 
     >>> panel = ImportPanel(wb)
     >>> panel.on_done(lambda track_id: print(wb.track(track_id)))
@@ -44,24 +45,26 @@ class ImportPanel(View):
     BUNDLE = "importing"
 
     items: List[Any] = List(Dict()).tag(sync=True)
-    """What has been uploaded, in order: key, name, trackId, title, state (running, done, failed), error, jobs."""
+    """What was asked for, in order: key, trackId, title, state (running, done, failed), error, jobs."""
     can_open = Bool(False).tag(sync=True)
     """Whether somebody listens for a track that a person wants to open."""
 
     def __init__(self, wb: Workbench) -> None:
         self._wb = wb
+        self._looked_up = LookedUp(wb)
         self._uploads: dict[str, Incoming] = {}
-        self._items: dict[str, _Item] = {}
+        self._items: dict[str, Item] = {}
+        self._followings: set[Following] = set()
         self._numbers = itertools.count()
         self._lock = threading.RLock()
         self._moved = threading.Condition(self._lock)
-        self._unasked: list[_Item] = []
+        self._unasked: list[Item] = []
         self._asker: threading.Thread | None = None
         self._callbacks: dict[str, list[Callable[..., object]]] = {"added": [], "done": [], "jobs": [], "open": []}
         super().__init__()
 
     def on_added(self, callback: Callable[[str], object]) -> None:
-        """Call `callback` with the id of every track that is added to the library here; on a thread of its own."""
+        """Call `callback` with the id of every track that comes into the library here; on a thread of its own."""
         self._callbacks["added"].append(callback)
 
     def on_done(self, callback: Callable[[str], object]) -> None:
@@ -78,19 +81,23 @@ class ImportPanel(View):
         self.can_open = True
 
     def close(self) -> None:
-        """Take the widget down: uploads end, jobs go on."""
+        """Take the widget down: uploads end, jobs go on, downloads too."""
         for upload in list(self._uploads):
             self.answer_abort(upload)
         for item in list(self._items.values()):
             if item.following is not None:
                 item.following.stop()
+        for following in list(self._followings):
+            following.stop()
         super().close()
 
     def answer_models(self) -> dict[str, Any]:
-        """Return the models to choose from, and whether missing ones may be fetched."""
+        """Return the models to choose from, whether missing ones may be fetched, and how audio files are called."""
+        from sfwidgets.audio.folder import SUFFIXES
+
         names = ("id", "name", "description", "isDefault", "installed", "preview", "size", "sources")
         models = [{name: wire[name] for name in names} for wire in (model.to_json() for model in self._wb.models())]
-        return {"models": models, "offline": self._wb.settings.offline}
+        return {"models": models, "offline": self._wb.settings.offline, "suffixes": SUFFIXES}
 
     def answer_begin(self, name: str, size: int, settings: dict[str, Any]) -> dict[str, str]:
         """Begin an upload; refuses settings that could not be met before anything is sent."""
@@ -132,7 +139,9 @@ class ImportPanel(View):
         incoming = self._incoming(upload)
         try:
             track = incoming.finish()
-            return self._begin_item(_Item(str(upload), incoming.name, track, incoming.asked, incoming.number))
+            return self._begin_file(
+                FileItem(key=str(upload), track=track, asked=incoming.asked, number=incoming.number)
+            )
         except BaseException:
             incoming.abort()
             raise
@@ -141,10 +150,23 @@ class ImportPanel(View):
                 self._uploads.pop(str(upload), None)
                 self._moved.notify_all()
 
-    def answer_link(self, link: str, settings: dict[str, Any]) -> None:
-        """Add the song behind a link; says what is missing, which this version's façade always does."""
-        self._check(read_settings(settings))
-        self._wb.fetch(one_line(str(link))[:500])
+    def answer_fetch(self, link: str) -> dict[str, Any]:
+        """Look up what a link leads to; where that takes long, the error says when to ask again."""
+        return self._looked_up.take(one_line(str(link))[:500])
+
+    def answer_download(self, key: str, without: list[int], settings: dict[str, Any]) -> dict[str, Any]:
+        """Have a list that was looked up downloaded, without the tracks at those places."""
+        asked = read_settings(settings)
+        self._check(asked)
+        found = self._looked_up.chosen(key, without)
+        item = DownloadItem(key=secrets.token_hex(8), found=found, asked=asked, number=next(self._numbers))
+        self._enter(item)
+        self._ask_soon(item)
+        return item.wire()
+
+    def answer_failed(self, item: str, job: str) -> list[dict[str, Any]]:
+        """Return which parts of an item's batch failed, and why."""
+        return failures(self._following(item).handle(job))
 
     def answer_state(self) -> list[dict[str, Any]]:
         """Return what has been uploaded, the jobs as the table has them now."""
@@ -190,12 +212,8 @@ class ImportPanel(View):
             self._items = {key: item for key, item in self._items.items() if item.state != "done"}
         self._show()
 
-    def _begin_item(self, item: _Item) -> dict[str, Any]:
-        with self._lock:
-            self._items[item.key] = item
-            self._items = dict(sorted(self._items.items(), key=lambda pair: pair[1].number))
-            for old in [k for k, other in self._items.items() if other.state != "running"][:-KEPT_ITEMS]:
-                del self._items[old]
+    def _begin_file(self, item: FileItem) -> dict[str, Any]:
+        self._enter(item)
         self._tell("added", item.track.id)
         if item.asked.separate or item.asked.analyze:
             self._ask_soon(item)
@@ -204,7 +222,14 @@ class ImportPanel(View):
             self._tell("done", item.track.id)
         return item.wire()
 
-    def _ask_soon(self, item: _Item) -> None:
+    def _enter(self, item: Item) -> None:
+        with self._lock:
+            self._items[item.key] = item
+            self._items = dict(sorted(self._items.items(), key=lambda pair: pair[1].number))
+            for old in [k for k, other in self._items.items() if other.state != "running"][:-KEPT_ITEMS]:
+                del self._items[old]
+
+    def _ask_soon(self, item: Item) -> None:
         """Ask for the work in the background: the library's workers may have to be started first."""
         with self._moved:
             if item.asking:
@@ -232,34 +257,55 @@ class ImportPanel(View):
                 self._unasked.remove(item)
             self._ask_for(item)
 
-    def _ask_for(self, item: _Item) -> None:
+    def _ask_for(self, item: Item) -> None:
         try:
-            self._ask(item, item.asked)
+            self._follow(item, item.ask(self._wb))
         except SoundForgeError as error:
             item.error = error.message
         except Exception:
-            log.exception("The work on %s could not be asked for.", item.track.id)
+            log.exception("The work on item %s could not be asked for.", item.key)
             item.error = "Something went wrong inside Sound Forge; its log says what. Try again."
         item.asking = False
         self._show()
 
-    def _ask(self, item: _Item, asked: Asked) -> None:
-        if asked.separate:
-            self._follow(item, self._wb.separate(item.track, asked.model, analyze=asked.analyze, **asked.options))
-        else:
-            self._follow(item, self._wb.analyze(item.track))
-
-    def _follow(self, item: _Item, job: JobHandle) -> None:
-        item.following = Following(job, lambda following: self._on_news(item, following))
-        item.following.start()
+    def _follow(self, item: Item, job: JobHandle) -> None:
+        following = item.following = Following(job, lambda following: self._on_news(item, following))
+        following.start()
         self._tell("jobs", job)
+        self._on_news(item, following)
 
-    def _on_news(self, item: _Item, following: Following) -> None:
-        if item.following is following:
-            if following.done and following.completed and not item.told:
-                item.told = True
+    def _on_news(self, item: Item, following: Following) -> None:
+        if item.following is not following:
+            return
+        if isinstance(item, DownloadItem):
+            for download in item.arrivals():
+                self._tell("added", str(download.last.track_id))
+                self._follow_further(download)
+        elif isinstance(item, FileItem) and following.done and following.completed:
+            with self._lock:
+                told, item.told = item.told, True
+            if not told:
                 self._tell("done", item.track.id)
-            self._show()
+        self._show()
+
+    def _follow_further(self, download: JobHandle) -> None:
+        """Tell of a track once all that follows its download has been made."""
+        track_id, further = str(download.last.track_id), download.following()
+
+        def on_news(following: Following) -> None:
+            with self._lock:
+                over = following.done and following in self._followings
+                self._followings -= {following} if over else set()
+            if over and following.completed:
+                self._tell("done", track_id)
+
+        if further is None:
+            self._tell("done", track_id)
+        elif self._callbacks["done"]:
+            following = Following(further, on_news)
+            self._followings.add(following)
+            following.start()
+            on_news(following)
 
     def _show(self) -> None:
         with self._lock:
@@ -287,7 +333,7 @@ class ImportPanel(View):
             raise NotFoundError("This upload has ended. Choose the file again.", code="no_upload")
         return incoming
 
-    def _item(self, key: str) -> _Item:
+    def _item(self, key: str) -> Item:
         with self._lock:
             item = self._items.get(str(key))
         if item is None:
@@ -304,46 +350,3 @@ class ImportPanel(View):
         now = time.monotonic()
         for key in [k for k, incoming in self._uploads.items() if now - incoming.touched > IDLE_SECONDS]:
             self._uploads.pop(key).abort()
-
-
-@dataclass(eq=False)
-class _Item:
-    """A file that has become a track, and what is being made of it."""
-
-    key: str
-    name: str
-    track: Track
-    asked: Asked
-    number: int
-    """Files that were added later have a higher one."""
-    since: float = 0.0
-    """When its work was wanted, on the monotonic clock."""
-    following: Following | None = None
-    asking: bool = False
-    error: str | None = None
-    told: bool = False
-
-    @property
-    def state(self) -> str:
-        """`running`, `done` or `failed`."""
-        if self.asking:
-            return "running"
-        if self.error is not None:
-            return "failed"
-        if self.following is None:
-            return "done"
-        if not self.following.done:
-            return "running"
-        return "done" if self.following.completed else "failed"
-
-    def wire(self) -> dict[str, Any]:
-        """Return what the page shows of it."""
-        return {
-            "key": self.key,
-            "name": self.name,
-            "trackId": self.track.id,
-            "title": self.track.title,
-            "state": self.state,
-            "error": self.error,
-            "jobs": [] if self.following is None else self.following.rows(),
-        }

@@ -28,10 +28,12 @@ WHAT = {
     "analysis": "Analysis",
     "model": "Model download",
     "download": "Download",
-    "batch": "Batch",
+    "batch": "Downloads",
 }
 SETTLED_SECONDS = 2.0
 """A job must have run for this long before its speed says anything."""
+MOST_FAILURES = 200
+"""So many of the failed parts of a batch are told, each with its sentence."""
 
 
 def show_job(job: JobHandle) -> None:
@@ -54,6 +56,7 @@ class JobProgress(View):
     """The job, and then those that follow from it, each as `row` tells it."""
 
     def __init__(self, job: JobHandle) -> None:
+        self._showing = threading.Lock()
         self._following = Following(job, self._show)
         super().__init__(jobs=self._following.rows())
         self._following.start()
@@ -80,14 +83,19 @@ class JobProgress(View):
         self._show(self._following)
         self._following.start()
 
+    def answer_failed(self, job: str) -> list[dict[str, Any]]:
+        """Return which parts of a batch failed, and why."""
+        return failures(self._following.handle(job))
+
     def still(self) -> str:
         """Return the jobs as a table."""
         return table(self.jobs)
 
     def _show(self, following: Following) -> None:
-        if following is self._following:
-            self.jobs = following.rows()
-            self.fault = following.fault
+        with self._showing:
+            if following is self._following:
+                self.jobs = following.rows()
+                self.fault = following.fault
 
 
 class JobQueue(View):
@@ -125,6 +133,10 @@ class JobQueue(View):
         self._wb.job(str(job)).retry()
         return self._rows()
 
+    def answer_failed(self, job: str) -> list[dict[str, Any]]:
+        """Return which parts of a batch failed, and why."""
+        return failures(self._wb.job(str(job)))
+
     def answer_clear(self) -> list[dict[str, Any]]:
         """Hide the jobs that have ended; they stay in the library."""
         self._cleared = time.time()
@@ -135,10 +147,11 @@ class JobQueue(View):
         return table(self._rows())
 
     def _rows(self) -> list[dict[str, Any]]:
-        jobs = [handle.value for handle in self._wb.jobs(limit=RECENT)]
-        shown = [job for job in jobs if job.completed_at is None or job.completed_at.timestamp() > self._cleared]
-        tracks = _tracks(self._wb, {job.track_id for job in shown if job.track_id is not None})
-        return [row(job, tracks.get(job.track_id or "")) for job in shown]
+        found = self._wb.jobs(limit=RECENT, children=True)
+        ended = {handle.id: handle.last.completed_at for handle in found}
+        shown = [handle for handle in found if (at := ended[handle.id]) is None or at.timestamp() > self._cleared]
+        tracks = _tracks(self._wb, {job.track_id for job in (handle.last for handle in shown) if job.track_id})
+        return [row(handle.last, tracks.get(handle.last.track_id or ""), title=_title(handle)) for handle in shown]
 
 
 class Following:
@@ -153,10 +166,12 @@ class Following:
         self._changed = changed
         self._handles = [job]
         self._jobs = [job.value]
-        self._track = job.track
+        self._track, self._title = job.track, _title(job)
         self._unwatch: Callable[[], None] | None = None
         self._over = False
         self._lock = threading.RLock()
+        while self.done and self._take_up_next():
+            pass
 
     @property
     def done(self) -> bool:
@@ -166,12 +181,21 @@ class Following:
     @property
     def completed(self) -> bool:
         """Whether all of it went well."""
-        return all(job.status == "completed" for job in self._jobs)
+        return all(job.status == "completed" and not (job.result or {}).get("failed") for job in self._jobs)
+
+    @property
+    def first(self) -> Job:
+        """The job itself, without those that follow."""
+        return self._jobs[0]
+
+    def parts(self) -> list[JobHandle]:
+        """Return the parts of a batch, as the table has them now; of any other job, that job."""
+        return self._handles[0].children() if self.first.kind == "batch" else self._handles[:1]
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the jobs, each as `row` tells it."""
         with self._lock:
-            return [row(job, self._track) for job in self._jobs]
+            return [row(job, self._track, title=self._title) for job in self._jobs]
 
     def handle(self, job_id: str) -> JobHandle:
         """Return one of the jobs; raises `NotFoundError`."""
@@ -230,49 +254,63 @@ class Following:
                 if unwatch is not None:
                     unwatch()
                 followed = self._take_up_next()
-            self._changed(self)
+        self._changed(self)  # without the lock: who is told takes one of its own, and asks for the rows within it
         if followed and not self._over:
             self.start()
 
     def _take_up_next(self) -> bool:
-        handle = self._handles[-1].following()
+        handle = self._handles[-1].following() if self.first.kind != "batch" else None
         if handle is None:
             return False
+        self._track = handle.track or self._track
         self._handles.append(handle)
         self._jobs.append(handle.value)
         return True
 
 
-def row(job: Job, track: Track | None, *, now: datetime | None = None) -> dict[str, Any]:
-    """Return what a page shows of a job.
+def row(job: Job, track: Track | None, *, title: str = "", now: datetime | None = None) -> dict[str, Any]:
+    """Return what a page shows of a job; `title` is what it is known by where there is no track.
 
     `speed` is how many seconds of audio are done in a second, `left` the seconds that it will still take, `took` the
-    seconds that it took; each is None where that can't be told.
+    seconds that it took; each is None where that can't be told. `counts` are those of a batch's parts.
     """
     ended = job.completed_at or now or utc_now()
     run = None if job.started_at is None else (ended - job.started_at).total_seconds()
     share = job.progress / 100
     told = run is not None and run >= SETTLED_SECONDS and share > 0
     length = track.duration if track is not None and job.kind in ("processing", "analysis") else None
-    running = job.status == "processing"
+    running = job.status == "processing" and job.not_before is None
     return {
         "id": job.id,
         "kind": job.kind,
         "what": WHAT.get(job.kind, job.kind),
         "detail": str(job.options.get("model", "")),
         "trackId": job.track_id,
-        "track": "" if track is None else track.title,
+        "track": title if track is None else track.title,
         "status": job.status,
         "progress": job.progress,
         "stage": job.stage,
         "attempt": job.attempt,
         "error": job.error,
+        "paused": job.not_before is not None and not job.done,
+        "counts": job.result if job.kind == "batch" else None,
         "speed": round(length * share / run, 1)
         if told and run and length and job.status in ("processing", "completed")
         else None,
         "left": round(run * (1 - share) / share, 1) if told and run and running and job.progress >= 2 else None,
         "took": None if run is None or job.completed_at is None else round(run, 1),
     }
+
+
+def _title(job: JobHandle) -> str:
+    """Return what a download is known by before its track is there, and a batch; of others, their track says it."""
+    return job.title if job.kind in ("download", "batch") else ""
+
+
+def failures(batch: JobHandle) -> list[dict[str, Any]]:
+    """Return which parts of a batch failed: what they are known by, and why."""
+    failed = [part for part in batch.children() if part.last.status == "error"]
+    return [{"title": part.title, "error": part.last.error} for part in failed[:MOST_FAILURES]]
 
 
 def table(rows: Iterable[dict[str, Any]]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sfwidgets.errors import InvalidInputError
+from sfwidgets.errors import ConflictError, InvalidInputError
 from sfwidgets.jobs import JobHandle, Jobs
 from sfwidgets.library import Shared
 from sfwidgets.models import Job, JobKind, Track
@@ -47,7 +47,17 @@ class Base:
         return self._handle(self._jobs.submit(self.owner, kind, track_id, options, then))
 
     def _handle(self, job: Job) -> JobHandle:
-        return JobHandle(self._jobs, job, lambda old: self._submit(old.kind, old.track_id, old.options, old.then))
+        return JobHandle(self._jobs, job, self._again)
+
+    def _again(self, old: Job) -> JobHandle:
+        """Ask for a job again; of a batch, for the parts that have not completed."""
+        if old.kind != "batch":
+            return self._submit(old.kind, old.track_id, old.options, old.then)
+        parts = self._jobs.table.parts(self.owner, old.id)
+        missing = {str(part.track_id): part.options for part in parts if part.status != "completed"}
+        if not missing:
+            raise ConflictError("All of this has completed: there is nothing to try again.", code="nothing_to_retry")
+        return self._handle(self._jobs.submit_batch(self.owner, parts[0].kind, missing, old.options, old.then))
 
 
 def track_id(track: TrackLike) -> str:

@@ -16,12 +16,24 @@ class WithJobs(Base):
         """Return a job by its id; raises `NotFoundError`."""
         return self._handle(self._jobs.table.get(self.owner, job_id))
 
-    def jobs(self, track: TrackLike | None = None, *, kind: JobKind | None = None, limit: int = 50) -> list[JobHandle]:
-        """Return jobs, the newest first."""
-        of_track = None if track is None else track_id(track)
-        return [
-            self._handle(job) for job in self._jobs.table.newest(self.owner, kind=kind, track_id=of_track, limit=limit)
-        ]
+    def jobs(
+        self,
+        track: TrackLike | None = None,
+        *,
+        kind: JobKind | None = None,
+        parent: str | None = None,
+        children: bool = True,
+        limit: int = 50,
+    ) -> list[JobHandle]:
+        """Return jobs, the newest first: all, or those of a track, of a kind, of the batch `parent`.
+
+        Without `children`, the parts of batches are left out.
+        """
+        found = self._jobs.table.newest(
+            self.owner, kind=kind, track_id=None if track is None else track_id(track), parent=parent, parts=children,
+            limit=limit,
+        )  # fmt: skip
+        return [self._handle(job) for job in found]
 
     def recent_jobs(self, track_id: str) -> list[Job]:
         """Return the jobs of a track that run, and those that ended in the last two minutes; the oldest first."""

@@ -2,44 +2,171 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from typing import Any, Literal, get_args
 
 from sfwidgets import sources
-from sfwidgets.errors import InvalidInputError
+from sfwidgets.errors import InvalidInputError, SlowDownError, UpstreamTimeoutError
 from sfwidgets.jobs import JobHandle
-from sfwidgets.models import JobKind, check_id
-from sfwidgets.workbench.base import Base
+from sfwidgets.library import Wish
+from sfwidgets.models import Bitrate, DownloadFormat, JobKind, SourceList, SourceTrack, check_id
+from sfwidgets.workbench.stems import WithStems
+
+Then = Literal["separate", "analyze"]
+WORK: dict[Then, JobKind] = {"separate": "processing", "analyze": "analysis"}
+Wanted = str | SourceTrack | SourceList
+"""A link, or what `fetch` says of it."""
+ASK_AGAIN_SECONDS = 5.0
 
 
-class WithSources(Base):
+class WithSources(WithStems):
     """Where tracks come from beside files."""
 
-    def fetch(self, url: str) -> Any:
-        """Read what a Spotify link leads to; raises `InvalidInputError` for what is none.
+    def __init__(self, *given: Any, **named: Any) -> None:
+        self._fetching: dict[str, _Fetch] = {}
+        self._fetching_lock = threading.Lock()
+        super().__init__(*given, **named)
 
-        This version can't follow one: raises `UnavailableError`.
+    def fetch(self, url: str, *, patience: float | None = None) -> SourceList:
+        """Return what a link to Spotify, or a `spotify:` URI, leads to: a track, an album, a playlist, an artist's best.
+
+        What it leads to is remembered for an hour. Blocks until all of a long list is there; with `patience`, so many
+        seconds at most: then it raises `SlowDownError` or `UpstreamTimeoutError`, whose `retry_after` says when to ask
+        again, and fetching goes on. Raises `InvalidInputError` for what is no such link, `NotFoundError` for what Spotify
+        does not have, `UnavailableError` where nobody can be asked, `UpstreamError` where Spotify fails.
         """
-        sources.parse_link(url)
-        sources.missing()
+        link = sources.parse_link(url)
+        key = sources.cache_key(link)
+        kept = self._shared.metadata.get(key)
+        if kept is not None:
+            return SourceList.model_validate(kept)
+        with self._fetching_lock:
+            running = self._fetching.get(key)
+            if running is None:
+                running = self._fetching[key] = _Fetch(lambda told: sources.fetch(link, self.settings, told))
+                threading.Thread(target=self._fetch, args=(key, running), name=f"fetch-{key}", daemon=True).start()
+        return running.result(patience)
+
+    def search(self, text: str, *, limit: int = 20) -> SourceList:
+        """Return the recordings that Spotify finds for a few words; raises as `fetch` does."""
+        return sources.search(text, self.settings, limit=limit)
 
     def download(
         self,
-        track_id: str,
-        url: str | None = None,
+        what: Wanted | Iterable[Wanted],
         *,
-        info: dict[str, Any] | None = None,
-        then: Sequence[JobKind] = (),
+        id: str | None = None,
+        then: Sequence[Then] = (),
+        format: DownloadFormat = "opus",
+        bitrate: Bitrate = "auto",
     ) -> JobHandle:
-        """Ask for a track's audio to be downloaded, by its link or by what `fetch` said of it (`info`).
+        """Ask for recordings to be downloaded, and for what shall follow; returns the job at once.
 
-        Raises `InvalidInputError` where both are missing, or the link is none. This version can't download:
-        raises `UnavailableError`.
+        `what` is a link, or what `fetch` returned, or some of its tracks. One track is a job of the kind `download`; more
+        are a `batch`, with a part for each (`JobHandle.children`), and no part that fails stops the others. A track is
+        called by its id on Spotify, one alone by `id` where that is given. What is in the library already is not
+        downloaded again. `format` opus or m4a, at the bit rate auto, keeps what is offered, unconverted.
+
+        Only download what you have the right to. Raises `InvalidInputError`, and as `fetch` does for a link to a list.
         """
-        del then
-        check_id(track_id)
-        if url is None and info is None:
-            raise InvalidInputError("spotifyUrl or trackInfo is required", code="url_required")
-        if url is not None and sources.parse_link(url).kind != "track":
-            raise InvalidInputError("Invalid Spotify URL: a download takes one track's", code="invalid_url")
-        sources.missing()
+        kinds = _kinds(then)
+        options = {
+            "format": _one_of(format, DownloadFormat, "format"),
+            "bitrate": _one_of(bitrate, Bitrate, "bit rate"),
+        }
+        sources.check_online(self.settings)
+        name, parts = self._parts(what)
+        if name is None:
+            ((track_id, part),) = parts.items()
+            return self._submit("download", check_id(id or track_id), {**part, **options}, kinds)
+        if id is not None:
+            raise InvalidInputError("An id is for one track; these are a list.", code="bad_option")
+        if not parts:
+            raise InvalidInputError("There is no track to download in this list.", code="nothing_to_download")
+        given = {track_id: {**part, **options} for track_id, part in parts.items()}
+        return self._handle(self._jobs.submit_batch(self.owner, "download", given, name, kinds))
+
+    def after_download(self, track_id: str, then: Sequence[Then], *, model: str = "auto", **options: Any) -> None:
+        """Remember what shall follow the next download of a track; `options` are those of `separate`."""
+        asked = self._separation_options({"model": model, **options})
+        self._library.wishes.put(check_id(track_id), Wish(_kinds(then), asked.model_dump(mode="json")))
+
+    def _fetch(self, key: str, running: _Fetch) -> None:
+        try:
+            found = running.read(running.told)
+            self._shared.metadata.put(key, found.to_json())
+            running.future.set_result(found)
+        except BaseException as error:
+            running.future.set_exception(error)
+        finally:
+            with self._fetching_lock:
+                del self._fetching[key]
+
+    def _parts(self, what: Wanted | Iterable[Wanted]) -> tuple[dict[str, Any] | None, dict[str, dict[str, Any]]]:
+        """Return what a batch is called, None where it is one track, and what to get: track id → options."""
+        if isinstance(what, str):
+            link = sources.parse_link(what)
+            if link.kind == "track":
+                return None, {link.id: {"url": link.url, "track": None}}
+            what = self.fetch(what)
+        if isinstance(what, SourceTrack):
+            return None, _part(what)
+        if isinstance(what, SourceList):
+            if what.type == "track":
+                return None, _part(what[0])
+            name = {"name": what.name, "type": what.type, "url": what.url, "leftOut": what.left_out}
+            return name, {track_id: part for track in what.tracks for track_id, part in _part(track).items()}
+        parts: dict[str, dict[str, Any]] = {}
+        for one in what:
+            parts |= self._parts(one)[1]
+        return {"name": "Tracks", "type": "tracks", "url": None, "leftOut": 0}, parts
+
+
+class _Fetch:
+    """A list that is being read, for all who wait for it."""
+
+    def __init__(self, read: Callable[[Callable[[str], None]], SourceList]) -> None:
+        self.read = read
+        self.future: Future[SourceList] = Future()
+        self._waiting = ""
+
+    def told(self, sentence: str) -> None:
+        """Take what is said while a rate limit is waited for."""
+        self._waiting = sentence
+
+    def result(self, patience: float | None) -> SourceList:
+        """Return the list; raises what reading it raised, and where it takes longer than that, that it goes on."""
+        began = time.monotonic()
+        try:
+            return self.future.result(patience)
+        except TimeoutError:
+            if self.future.done():
+                raise
+        after = {"retryAfter": ASK_AGAIN_SECONDS}
+        if self._waiting:
+            raise SlowDownError(f"{self._waiting}. It goes on by itself: ask again later.", details=after)
+        seconds = time.monotonic() - began
+        raise UpstreamTimeoutError(
+            f"Spotify has not answered in full after {seconds:.0f} s. It goes on by itself: ask again later.",
+            details=after,
+        )
+
+
+def _part(track: SourceTrack) -> dict[str, dict[str, Any]]:
+    return {check_id(track.id): {"url": track.url, "track": track.to_json()}}
+
+
+def _kinds(then: Sequence[Then]) -> tuple[JobKind, ...]:
+    for name in then:
+        _one_of(name, Then, "what follows a download")
+    return tuple(kind for name, kind in WORK.items() if name in then)
+
+
+def _one_of(value: Any, names: Any, what: str) -> Any:
+    if value not in get_args(names):
+        known = ", ".join(get_args(names))
+        raise InvalidInputError(f"{value!r} is no {what}: choose one of {known}.", code="bad_option")
+    return value

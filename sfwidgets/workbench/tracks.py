@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
+from sfwidgets.errors import DiskFullError, InvalidInputError, SoundForgeError
 from sfwidgets.library import Page, Upload, track_fields
-from sfwidgets.models import Stem, Track, Usage
+from sfwidgets.models import Stem, Track, Usage, utc_now
 from sfwidgets.workbench.base import Base, TrackLike, track_id
+
+Fate = Literal["added", "known", "refused"]
+Told = Callable[[Path, Fate, str], object]
+"""Called with a file, what became of it, and its title or the sentence that says why it can't be taken."""
+
+
+@dataclass
+class AddedFiles:
+    """What became of several files that were to be added."""
+
+    added: list[Track] = field(default_factory=list)
+    """Those that are new."""
+    known: list[Track] = field(default_factory=list)
+    """Those that were in the library already, each once."""
+    refused: dict[Path, str] = field(default_factory=dict)
+    """Why the others could not be taken: a sentence a file."""
+
+    def __str__(self) -> str:
+        parts = (len(self.added), "added"), (len(self.known), "there already"), (len(self.refused), "refused")
+        return ", ".join(f"{count} {what}" for count, what in parts)
 
 
 class WithTracks(Base):
@@ -28,6 +52,49 @@ class WithTracks(Base):
         `ConflictError` (the id is taken by other audio).
         """
         return self._library.add(Path(source).expanduser(), track_id=id, fields=track_fields(title, artist, album))
+
+    def add_folder(self, folder: str | Path, told: Told = lambda file, fate, said: None) -> AddedFiles:
+        """Add the audio files of a folder and of all folders in it, as `add_files` does; hidden ones are left out.
+
+        The library itself is left out, too. Which files are audio is told by their names (`audio.folder.SUFFIXES`); a
+        folder that may not be read is refused like a file. Raises `InvalidInputError` where there is no such folder,
+        `DiskFullError`.
+        """
+        from sfwidgets.audio.folder import audio_files
+
+        place = Path(folder).expanduser()
+        if not place.is_dir():
+            raise InvalidInputError(f"There is no folder {place}: check the name.", code="folder_missing")
+        faults: list[OSError] = []
+        found = self.add_files(audio_files(place, faults.append, without=self.settings.library), told)
+        for fault in faults:
+            place = Path(fault.filename)
+            found.refused[place] = f"The folder {place} may not be read: {fault.strerror}."
+            told(place, "refused", found.refused[place])
+        return found
+
+    def add_files(self, files: Iterable[str | Path], told: Told = lambda file, fate, said: None) -> AddedFiles:
+        """Copy audio files into the library, each as `add` does; one that can't be taken never stops the others.
+
+        `told` is called with what became of every file, as they come. Raises `DiskFullError`;
+        what was added until then stays.
+        """
+        begun, seen, found = utc_now(), set[str](), AddedFiles()
+        for file in map(Path, files):
+            try:
+                track = self.add(file)
+            except DiskFullError:
+                raise
+            except (SoundForgeError, OSError) as error:
+                found.refused[file] = error.message if isinstance(error, SoundForgeError) else f"{file}: {error}."
+                told(file, "refused", found.refused[file])
+                continue
+            new = track.id not in seen and track.created_at >= begun
+            if track.id not in seen:
+                seen.add(track.id)
+                (found.added if new else found.known).append(track)
+            told(file, "added" if new else "known", track.title)
+        return found
 
     def upload(self, name: str, size: int | None = None) -> Upload:
         """Begin to take a file of that name and size (bytes) in parts: `write` them in order, then `finish`.

@@ -1,9 +1,10 @@
-"""The import panel in a real page: files chosen and dropped, uploaded, and made into stems."""
+"""The import panel in a real page: files chosen and dropped, uploaded, and made into stems; links, and what they lead to."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,12 @@ import pytest
 from axe import serious
 from playwright.sync_api import expect
 from servers import Server, start_voila
+from views_page import show, tell
 
-from sfwidgets import Workbench
+from sfwidgets import Workbench, sources
+from sfwidgets.errors import NotFoundError, SlowDownError
+from sfwidgets.models import SourceList, SourceTrack
+from sfwidgets.widgets.importing import ImportPanel
 
 CODE = """
 from ipywidgets import Label
@@ -26,6 +31,9 @@ panel.on_open(lambda track_id: setattr(said, "value", "opened " + wb.track(track
 display(panel, said)
 """
 PATIENCE = 120_000
+NO_SUCH_LENGTH = 900_000.0
+"""Seconds: nobody offers such a recording, so that its download fails."""
+LINK = "https://open.spotify.com/playlist/37i9dQZF1DXcBWIGoYBM5M"
 
 
 @pytest.fixture(scope="module")
@@ -144,9 +152,7 @@ def test_a_chunk_that_gets_lost_is_sent_again_and_the_file_is_whole(
     assert hashlib.sha256(kept.read_bytes()).digest() == hashlib.sha256(file.read_bytes()).digest()
 
 
-def test_dropping_a_file_and_adding_a_link_are_taken_and_the_link_says_what_is_missing(
-    panel: Any, shared_wb: Workbench
-) -> None:
+def test_files_that_are_dropped_are_taken(panel: Any) -> None:
     panel.get_by_role("button", name="Split songs into stems").click()
     expect(panel.get_by_text("Drop or choose a song first.")).to_be_visible()
     dropped = panel.evaluate_handle(
@@ -155,13 +161,115 @@ def test_dropping_a_file_and_adding_a_link_are_taken_and_the_link_says_what_is_m
     for event in ("dragenter", "dragover", "drop"):
         panel.locator(".sf-zone").dispatch_event(event, {"dataTransfer": dropped})
     expect(_row(panel, "empty.wav")).to_contain_text("ready")
-    panel.get_by_label("Or a Spotify link").fill("https://open.spotify.com/track/abc")
     panel.get_by_role("button", name="Split 1 song into stems").click()
-    expect(_row(panel, "open.spotify.com")).to_contain_text("Spotify links are not supported yet")
     expect(_row(panel, "empty.wav")).to_contain_text("empty.wav is empty")
-    expect(_row(panel, "open.spotify.com").get_by_role("button", name="Try again")).to_be_visible()
     expect(_row(panel, "empty.wav").get_by_role("button", name="Try again")).to_have_count(0)
     expect(_row(panel, "empty.wav").get_by_role("button", name="Remove")).to_be_visible()
+
+
+def test_a_playlist_s_link_is_looked_up_chosen_from_and_downloaded(
+    page: Any, shared_wb: Workbench, song: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared_wb.add(song(1, seed=205), id="page1", title="One")
+    answers: list[Any] = [
+        NotFoundError("Spotify does not have it."),
+        SlowDownError("Spotify asks to wait 3 s.", details={"retryAfter": 3}),
+        SourceList(
+            type="playlist", id="p", name="<b>Road</b> Trip", left_out=2,
+            tracks=[SourceTrack(id=f"page{n}", title=f"<i>Song</i> {n}", duration=NO_SUCH_LENGTH) for n in range(2345)],
+        ),
+    ]  # fmt: skip
+
+    def fetch(url: str, *, patience: float) -> SourceList:
+        assert url == LINK
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(shared_wb, "fetch", fetch)
+    monkeypatch.setattr(sources, "check_online", lambda settings: None)
+    view = ImportPanel(shared_wb)
+    page.clock.install()
+    show(page, view)
+    expect(page.get_by_text("Only download what you have the right to.")).to_be_visible()
+    page.get_by_label("Or a Spotify link").fill(LINK)
+    page.get_by_label("Or a Spotify link").press("Enter")
+    found = page.get_by_role("region", name="What the link leads to")
+    expect(found.get_by_role("alert")).to_have_text("Spotify does not have it.")
+    found.get_by_role("button", name="Try again").click()
+    expect(found.get_by_role("status")).to_have_text("Spotify asks to wait 3 s.")
+    page.clock.run_for(3100)
+    expect(found.get_by_role("status")).to_have_text(
+        "Playlist · 2,345 tracks · 1 in the library already · 2 left out, as they can't be had"
+    )
+    expect(found).to_contain_text("<b>Road</b> Trip")
+    boxes = found.get_by_role("checkbox")
+    expect(boxes).to_have_count(200)
+    expect(boxes.nth(1)).not_to_be_checked()
+    expect(found.get_by_role("button", name="Download 2,344 tracks")).to_be_focused()
+    expect(found).to_contain_text("and 2,145 more, which are ticked, too")
+    for width in (360, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert serious(page, ".sf-importing") == []
+        assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
+    found.get_by_role("button", name="Tick none").click()
+    expect(found).to_contain_text("and 2,145 more, which are not ticked")
+    expect(found.get_by_role("button", name="Download", exact=True)).to_be_disabled()
+    for label in ("<i>Song</i> 0", "<i>Song</i> 1"):
+        found.get_by_label(label, exact=False).first.check()
+    page.get_by_label("Stems", exact=True).select_option("none")
+    page.get_by_label("Analyse").uncheck()
+    found.get_by_role("button", name="Download 2 tracks").click()
+    expect(found).to_be_hidden()
+    for _ in range(600):
+        if view.items[0]["state"] != "running":
+            break
+        time.sleep(0.1)
+    tell(page, view)
+    row = _row(page, "<b>Road</b> Trip")
+    expect(row).to_contain_text("1 of 2 in the library")
+    row.get_by_text("1 failed").click()
+    expect(row.get_by_role("listitem").filter(has_text="<i>Song</i> 0")).to_be_visible()
+    assert serious(page, ".sf-importing") == []
+    row.get_by_role("button", name="Try the failed ones again").click()
+    expect(row.get_by_role("button", name="Try the failed ones again")).to_have_count(0)
+    paused = {
+        **view.items[0], "state": "running",
+        "jobs": [{**view.items[0]["jobs"][0], "status": "queued", "paused": True, "stage": "Paused until 14:05:00: limit."}],
+    }  # fmt: skip
+    page.evaluate("items => model.take('items', items)", [paused])
+    expect(row).to_contain_text("Paused until 14:05:00: limit.")
+    expect(row.get_by_role("button", name="Cancel")).to_be_visible()
+    view.close()
+
+
+def test_a_link_that_is_pasted_or_dropped_is_looked_up_at_once(
+    page: Any, shared_wb: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def fetch(url: str, *, patience: float) -> SourceList:
+        asked.append(url)
+        return SourceList(type="album", id="a", name=f"Album {len(asked)}")
+
+    monkeypatch.setattr(shared_wb, "fetch", fetch)
+    show(page, ImportPanel(shared_wb))
+    found = page.get_by_role("region", name="What the link leads to")
+    for name, where, how in (("paste", "input[type=url]", "clipboardData"), ("drop", ".sf-zone", "dataTransfer")):
+        for text in ("just words", f" {LINK}?si=1 "):
+            page.evaluate(
+                """([name, where, how, text]) => {
+                    const data = new DataTransfer();
+                    data.setData("text/plain", text);
+                    const Kind = name === "paste" ? ClipboardEvent : DragEvent;
+                    const event = new Kind(name, { [how]: data, bubbles: true, cancelable: true });
+                    document.querySelector(where).dispatchEvent(event);
+                }""",
+                [name, where, how, text],
+            )
+        expect(found).to_contain_text(f"Album {len(asked) or 1}")
+    assert asked == [f"{LINK}?si=1"] * 2
 
 
 def test_many_files_push_nothing_down_and_are_reached_by_the_keyboard(panel: Any, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from simple_song import write_song
 from test_audio_files import noise, picture, with_cover
 
 from sfwidgets import Workbench
+from sfwidgets.models import SourceList
 
 NOWHERE = "http://127.0.0.1:9"
 ALONE = {
@@ -33,6 +34,8 @@ ALONE = {
     **dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), NOWHERE),
 }  # fmt: skip
 """The environment of a server that reaches nobody else, so that no example waits for Spotify or a model hub."""
+LINK = "spotify:track:4uLU6hMCjMI75M1A2tKUQC"
+"""What is known of it without asking Spotify: it was fetched not an hour ago."""
 SPARE = 8
 """Tracks that may be deleted."""
 
@@ -78,7 +81,12 @@ def start_fuzzed(folder: Path) -> Iterator[tuple[Server, Known]]:
         separated.wait()
         analysed.wait()
         download, _ = wb._jobs.table.submit(wb.owner, "download", "song", {}, settings={})
-        wb._jobs.table.cancel(wb.owner, download.id)
+        batch, parts = wb._jobs.table.submit_batch(
+            wb.owner, "download", {"part": {}}, options={"name": "Parts", "type": "playlist"}, settings={}
+        )  # fmt: skip
+        for ended in (download, *parts):
+            wb._jobs.table.cancel(wb.owner, ended.id)
+        wb._shared.metadata.put(LINK, SourceList(type="track", id="song", name="Song").to_json())
         root = folder / "root"
         root.mkdir()
         with start_lab(root, folder / "library", environment=ALONE) as server:
@@ -89,7 +97,9 @@ def start_fuzzed(folder: Path) -> Iterator[tuple[Server, Known]]:
                     "spare": spare,
                     "set": [wb.stems(song).id],
                     "stem": ["vocals", "drums.flac", "bass"],
-                    "download": [download.id],
+                    "download": [download.id, batch.id],
+                    "batch": [batch.id],
+                    "link": [LINK],
                     "process": [separated.id],
                     "analyze": [analysed.id],
                     "upload": [_begin_upload(server) for _ in range(4)],
@@ -126,7 +136,7 @@ def _configuration(known: Known) -> str:
     everywhere = {
         "path.trackId": "track", "body.trackId": "track", "query.trackId": "track", "path.setId": "set",
         "query.set": "set", "path.name": "stem", "path.uploadId": "upload", "body.modelName": "model",
-        "body.options.model": "model",
+        "body.options.model": "model", "query.parent": "batch", "body.url": "link",
     }  # fmt: skip
     lines += ["[parameters]", *(_bound(parameter, name) for parameter, name in everywhere.items()), CHECKS]
     for service in ("download", "process", "analyze"):

@@ -2,47 +2,41 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from browser.servers import Server, start_lab
+from contract import Ask, asking, poll, put_job
+from serving import until
 from simple_song import write_song
+from stand_ins import EPISODE, LOCAL, REMOVED, StandIns, stand_ins
 
 from sfwidgets import Workbench
 from sfwidgets.jobs import stop_cluster
-from sfwidgets.models import JobKind
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 SENTENCE_404 = "Track file not found. Download the track first."
 
 
-@dataclass
-class Answer:
-    status: int
-    headers: http.client.HTTPMessage
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        assert self.headers["content-type"].startswith("application/json"), self.body[:200]
-        return json.loads(self.body, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
-
-
-Ask = Callable[..., Answer]
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIns]:
+    folder = tmp_path_factory.mktemp("elsewhere")
+    with stand_ins(folder, write_song(folder / "song.wav", 2, seed=3)) as found:
+        found.spotify.add_album(3)
+        found.spotify.add_playlist(101)
+        yield found
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+def library(elsewhere: StandIns, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
     folder = tmp_path_factory.mktemp("contract")
-    with Workbench(folder / "library") as wb:
+    with elsewhere.led_to(), Workbench(folder / "library") as wb:
         song = wb.add(write_song(folder / "song.wav", 8, seed=1), id="song", title="Song", artist="Singer")
         wb.add(write_song(folder / "bare.wav", 2, seed=2), id="bare", title="Bare")
         wb.separate(song, "embedded", analyze=True).wait()
@@ -53,9 +47,9 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
 
 
 @pytest.fixture(scope="module")
-def server(library: Workbench, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(library: Workbench, elsewhere: StandIns, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     public = {"SUPABASE_URL": "https://project.supabase.co", "SUPABASE_KEY": "sb_publishable_abc"}
-    secret = {"SPOTIFY_CLIENT_SECRET": "hush", "DATABASE_URL": ""}
+    secret = {**elsewhere.environment, "DATABASE_URL": ""}
     root = tmp_path_factory.mktemp("root")
     with start_lab(root, library.settings.library, environment={**public, **secret}) as running:
         yield running
@@ -63,50 +57,13 @@ def server(library: Workbench, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture(scope="module")
 def ask(server: Server) -> Ask:
-    def asked(method: str, path: str, body: Any = None, *, raw: bytes | None = None, token: bool = True) -> Answer:
-        headers = {"Authorization": f"token {server.token}"} if token else {}
-        if body is not None:
-            raw, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
-        connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=60)
-        connection.request(method, path, body=raw, headers=headers)
-        answer = connection.getresponse()
-        found = Answer(answer.status, answer.headers, answer.read())
-        connection.close()
-        return found
-
-    return asked
+    return asking(server)
 
 
 @pytest.fixture
 def ended(ask: Ask) -> Callable[[str, str], Any]:
     """Return what waits, as old clients do, until a service's job has ended."""
-
-    def wait(service: str, job_id: str) -> Any:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            job = ask("GET", f"/api/{service}/job/{job_id}").json
-            if job["status"] in ("completed", "error", "cancelled"):
-                return job
-            time.sleep(0.1)
-        raise AssertionError("the job does not end")
-
-    return wait
-
-
-def put_job(wb: Workbench, kind: JobKind, track: str, end: str, options: dict[str, Any] | None = None) -> str:
-    """Write a job into the table as a worker would, which holds it or has ended it."""
-    table = wb._shared.jobs
-    job, _ = table.submit(wb.owner, kind, track, options or {}, settings={"models_dir": None, "offline": True})
-    claim = table.claim(job.id, f"elsewhere 1 1.0 {job.id}")
-    assert claim is not None
-    if end == "completed":
-        with wb._shared.database.write() as connection:
-            table.complete(connection, claim.job, output_path="audio/local/ab/abc.mp3", result={})
-    elif end == "error":
-        table.fail(claim.job, "Nothing was found.", "no_match")
-    elif end == "cancelled":
-        table.cancelled(claim.job)
-    return job.id
+    return lambda service, job_id: poll(ask, f"/api/{service}/job/{job_id}")
 
 
 # -- errors --------------------------------------------------------------------------------------------------------------
@@ -179,10 +136,10 @@ def test_health_needs_no_sign_in(ask: Ask) -> None:
     assert set(services.values()) <= {"up", "down", "off"}
 
 
-def test_config_says_what_is_public_and_no_secret(ask: Ask) -> None:
+def test_config_says_what_is_public_and_no_secret(ask: Ask, elsewhere: StandIns) -> None:
     answer = ask("GET", "/api/config", token=False)
     assert answer.json == {"supabaseUrl": "https://project.supabase.co", "supabaseAnonKey": "sb_publishable_abc"}
-    assert b"hush" not in answer.body
+    assert elsewhere.spotify.client_secret.encode() not in answer.body
 
 
 # -- Spotify -------------------------------------------------------------------------------------------------------------
@@ -209,36 +166,177 @@ def test_what_is_no_link_is_refused(ask: Ask, body: Any, error: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url",
+    "form",
     [
-        "https://open.spotify.com/track/4uLU6hMCjMI75M1A2tKUQC",
-        "http://open.spotify.com/album/4uLU6hMCjMI75M1A2tKUQC?si=abc",
-        "open.spotify.com/playlist/4uLU6hMCjMI75M1A2tKUQC",
-        "https://play.spotify.com/track/4uLU6hMCjMI75M1A2tKUQC",
-        "spotify.com/track/4uLU6hMCjMI75M1A2tKUQC",
-        "https://open.spotify.com/intl-de/track/4uLU6hMCjMI75M1A2tKUQC?si=x",
-        "spotify:track:4uLU6hMCjMI75M1A2tKUQC",
-        "spotify:album:4uLU6hMCjMI75M1A2tKUQC",
-        "spotify:playlist:4uLU6hMCjMI75M1A2tKUQC",
+        "https://open.spotify.com/{kind}/{id}", "http://open.spotify.com/{kind}/{id}?si=abc", "open.spotify.com/{kind}/{id}",
+        "https://play.spotify.com/{kind}/{id}", "spotify.com/{kind}/{id}", "spotify:{kind}:{id}",
+        "https://open.spotify.com/intl-de/{kind}/{id}?si=x",
     ],
-)
-def test_a_link_is_understood_and_what_is_missing_is_said(ask: Ask, url: str) -> None:
+)  # fmt: skip
+@pytest.mark.parametrize(("kind", "count"), [("track", 1), ("album", 3), ("playlist", 101)])
+def test_a_link_of_any_form_is_fetched(ask: Ask, elsewhere: StandIns, form: str, kind: str, count: int) -> None:
+    held: dict[str, Any] = getattr(elsewhere.spotify, f"{kind}s")
+    id, about = next(iter(held.items()))
+    answer = ask("POST", "/api/spotify/fetch", {"url": form.format(kind=kind, id=id)})
+    assert answer.status == 200, answer.body
+    found = answer.json
+    assert {"type", "id", "name", "description", "tracks"} <= set(found)
+    assert (found["type"], found["id"], found["name"]) == (kind, id, about["name"])
+    assert len(found["tracks"]) == count
+
+
+def test_a_playlist_is_fetched_whole_in_order_and_without_what_is_no_track(ask: Ask, elsewhere: StandIns) -> None:
+    spotify = elsewhere.spotify
+    both = [spotify.add_artist(name) for name in ("One", "Two")]
+    first = spotify.add_track("First", artist=both[0], duration_ms=59_500, artists=both)
+    second = spotify.add_track("Second", duration_ms=4_503_400, preview_url="https://p.scdn.co/mp3-preview/x")
+    listed = spotify.add_playlist([first, REMOVED, LOCAL, second, EPISODE], "Mixed", "Of all sorts")
+    found = ask("POST", "/api/spotify/fetch", {"url": listed["external_urls"]["spotify"]}).json
+    assert (found["name"], found["description"], found["leftOut"]) == ("Mixed", "Of all sorts", 3)
+    one, two = found["tracks"]
+    assert {name: one[name] for name in ("id", "title", "artist", "duration", "previewUrl")} == {
+        "id": first["id"], "title": "First", "artist": "One, Two", "duration": "1:00", "previewUrl": None,
+    }  # fmt: skip
+    assert (one["albumName"], one["releaseDate"]) == ("First", "1971-11-08")
+    assert one["albumArt"].startswith("https://i.scdn.co/image/640/")
+    assert (two["duration"], two["previewUrl"]) == ("75:03", "https://p.scdn.co/mp3-preview/x")
+
+
+def test_what_was_fetched_is_kept(ask: Ask, elsewhere: StandIns) -> None:
+    url = elsewhere.spotify.add_album(2)["external_urls"]["spotify"]
+    first = ask("POST", "/api/spotify/fetch", {"url": url}).json
+    asked = len(elsewhere.spotify.requests)
+    assert ask("POST", "/api/spotify/fetch", {"url": url}).json == first
+    assert len(elsewhere.spotify.requests) == asked
+
+
+def test_who_is_to_slow_down_is_told_for_how_long(ask: Ask, elsewhere: StandIns) -> None:
+    elsewhere.spotify.fault(429, 1, headers={"Retry-After": "3600"})
+    url = elsewhere.spotify.add_playlist(1)["external_urls"]["spotify"]
     answer = ask("POST", "/api/spotify/fetch", {"url": url})
-    assert (answer.status, answer.json["code"]) == (503, "no_sources")
-    assert "Add the song as a file" in answer.json["error"]
+    assert (answer.status, answer.json["code"]) == (429, "spotify_slow_down")
+    assert 3590 <= int(answer.headers["Retry-After"]) <= 3600
+    assert ask("POST", "/api/spotify/fetch", {"url": url}).status in (200, 429)
+
+
+@pytest.mark.soak
+def test_who_waits_for_spotify_is_answered_in_time_and_nobody_else_waits(ask: Ask, elsewhere: StandIns) -> None:
+    elsewhere.spotify.fault(429, 1, headers={"Retry-After": "40"})
+    url = elsewhere.spotify.add_playlist(1)["external_urls"]["spotify"]
+    began = time.monotonic()
+    with ThreadPoolExecutor() as threads:
+        waiting = [threads.submit(ask, "POST", "/api/spotify/fetch", {"url": url}) for _ in range(12)]
+        assert ask("GET", "/api/tracks").status == 200
+        assert time.monotonic() - began < 10
+        answers = [each.result() for each in waiting]
+    assert 24 < time.monotonic() - began < 30
+    assert {each.status for each in answers} <= {429, 504}
+    assert all(int(each.headers["Retry-After"]) >= 1 for each in answers)
+    time.sleep(20)
+    assert ask("POST", "/api/spotify/fetch", {"url": url}).status == 200
+
+
+def test_what_spotify_does_not_have_or_can_not_say_is_told(ask: Ask, elsewhere: StandIns) -> None:
+    answer = ask("POST", "/api/spotify/fetch", {"url": "spotify:track:0000000000000000000000"})
+    assert (answer.status, answer.json["code"]) == (404, "not_on_spotify")
+    elsewhere.spotify.fault(403)
+    url = elsewhere.spotify.add_album(1)["external_urls"]["spotify"]
+    refused = ask("POST", "/api/spotify/fetch", {"url": url})
+    assert refused.status == 502
+    assert refused.json["error"].endswith(".")
 
 
 # -- download ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_download_needs_a_link_or_what_fetch_said(ask: Ask) -> None:
-    assert ask("POST", "/api/download/track", {"trackId": "abc"}).status == 400
-    assert ask("POST", "/api/download/track", {"spotifyUrl": "spotify:track:abc"}).status == 400
-    assert ask("POST", "/api/download/track", {"trackId": "abc", "spotifyUrl": "nonsense"}).status == 400
-    info = {"id": "abc", "title": "T", "artist": "A", "albumArt": None, "duration": "3:00", "previewUrl": None}
-    for given in ({"spotifyUrl": "spotify:track:abc"}, {"trackInfo": info, "autoProcess": True}):
-        answer = ask("POST", "/api/download/track", {"trackId": "abc", **given})
-        assert (answer.status, answer.json["code"]) == (503, "no_sources")
+def test_a_download_needs_a_link_to_a_track_or_what_fetch_said(ask: Ask, elsewhere: StandIns) -> None:
+    for given in (
+        {"trackId": "abc"}, {"spotifyUrl": "spotify:track:abc"}, {"trackId": "abc", "spotifyUrl": "nonsense"},
+        {"trackId": "abc", "spotifyUrl": "spotify:album:abc"}, {"trackId": "abc", "trackInfo": {"artist": "A"}},
+        {"trackId": "abc", "trackInfo": {"title": "T"}, "spotifyUrl": "spotify:playlist:abc"},
+        {"trackId": "abc", "trackInfo": {"title": "T"}, "options": {"format": "exe"}},
+    ):  # fmt: skip
+        assert ask("POST", "/api/download/track", given).status == 400, given
+    assert ask("GET", "/api/download/track/abc").status == 404
+
+
+def test_what_was_fetched_is_downloaded_separated_and_analysed(
+    ask: Ask, library: Workbench, elsewhere: StandIns, ended: Callable[[str, str], Any]
+) -> None:
+    song = elsewhere.spotify.add_track("Two seconds", duration_ms=2000, explicit=True)
+    url = song["external_urls"]["spotify"]
+    (info,) = ask("POST", "/api/spotify/fetch", {"url": url}).json["tracks"]
+    body = {
+        "trackId": "mine",
+        "spotifyUrl": url,
+        "trackInfo": info,
+        "autoAnalyze": True,
+        "options": {"autoProcess": True},
+    }
+    answer = ask("POST", "/api/download/track", body)
+    assert answer.status == 202, answer.body
+    assert set(answer.json) == {"jobId", "trackId", "status", "message"}
+    assert answer.json["trackId"] == "mine"
+    job = ended("download", answer.json["jobId"])
+    assert (job["status"], job["progress"], job["error"]) == ("completed", 100, None), job
+    assert ask("GET", "/api/download/track/mine").json == job
+    assert not job["outputPath"].startswith("/")
+    assert elsewhere.downloaded.count(url) == 1
+    track = ask("GET", "/api/tracks/mine").json
+    known = ("title", "artist", "album", "source", "isrc", "releaseDate", "explicit", "popularity", "artworkUrl")
+    assert [track[name] for name in known] == [
+        "Two seconds", "Ember Tide", "Two seconds", "spotify", song["external_ids"]["isrc"], "1971-11-08", True,
+        song["popularity"], info["albumArt"],
+    ]  # fmt: skip
+    assert track["duration"] == pytest.approx(2, abs=0.1)
+    until(lambda: ask("GET", "/api/process/track/mine").status == 200)
+    assert ended("process", ask("GET", "/api/process/track/mine").json["id"])["status"] == "completed"
+    until(lambda: "analyzedAt" in ask("GET", "/api/analyze/track/mine").json)
+
+    again = ask("POST", "/api/download/track", body)
+    assert again.status == 202
+    assert ended("download", again.json["jobId"])["status"] == "completed"
+    assert elsewhere.downloaded.count(url) == 1
+
+
+def test_a_link_alone_is_downloaded_and_what_was_asked_before_it_was_there_follows(
+    ask: Ask, elsewhere: StandIns, ended: Callable[[str, str], Any]
+) -> None:
+    options = {"model": "embedded", "twoStems": "drums", "autoProcess": True}
+    early = ask("POST", "/api/process/separate", {"trackId": "early", "options": options})
+    assert (early.status, early.json["error"]) == (404, SENTENCE_404)
+    song = elsewhere.spotify.add_track("Asked early", duration_ms=2000)
+    answer = ask("POST", "/api/download/track", {"trackId": "early", "spotifyUrl": song["uri"]})
+    job = ended("download", answer.json["jobId"])
+    assert job["status"] == "completed", job
+    assert ask("GET", "/api/tracks/early").json["title"] == "Asked early"
+    until(lambda: ask("GET", "/api/process/track/early").status == 200)
+    separated = ended("process", ask("GET", "/api/process/track/early").json["id"])
+    assert (separated["status"], separated["options"]["twoStems"]) == ("completed", "drums")
+
+
+def test_a_batch_is_shown_with_its_parts_and_asked_for_again(
+    ask: Ask, library: Workbench, elsewhere: StandIns, ended: Callable[[str, str], Any]
+) -> None:
+    listed = elsewhere.spotify.add_playlist(
+        [elsewhere.spotify.add_track(f"Part {number}", duration_ms=2000) for number in range(3)], "Parts"
+    )
+    asked = library.download(listed["external_urls"]["spotify"])
+    batch = ended("download", asked.id)
+    assert (batch["kind"], batch["trackId"], batch["status"], batch["progress"]) == ("batch", None, "completed", 100)
+    assert (batch["options"]["name"], batch["options"]["type"]) == ("Parts", "playlist")
+    assert batch["result"] == {"total": 3, "completed": 3, "failed": 0, "cancelled": 0}
+    parts = ask("GET", f"/api/jobs?parent={asked.id}").json["jobs"]
+    assert [(part["kind"], part["parent"], part["status"]) for part in parts] == [
+        ("download", asked.id, "completed")
+    ] * 3
+    alone = {job["id"] for job in ask("GET", "/api/jobs?children=false&limit=1000").json["jobs"]}
+    assert asked.id in alone
+    assert not alone & {part["id"] for part in parts}
+    assert ask("GET", "/api/jobs?children=2").status == 400
+    again = ask("POST", f"/api/download/job/{asked.id}/retry")
+    assert (again.status, again.json["code"]) == (409, "nothing_to_retry")
+    assert ask("POST", f"/api/download/job/{asked.id}/cancel").json["status"] == "completed"
 
 
 def test_downloads_are_shown_as_old_clients_read_them(ask: Ask, library: Workbench) -> None:

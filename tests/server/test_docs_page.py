@@ -92,7 +92,7 @@ def test_what_is_always_sent_is_marked_so_and_what_may_be_absent_is_not() -> Non
     assert {"bpm", "key", "beats", "stems"} <= set(schemas["Analysis"]["required"])
     assert "installed" in schemas["ModelInfo"]["required"]
     optional = set(schemas["JobDocument"]["properties"]) - set(schemas["JobDocument"]["required"])
-    assert optional == {"startedAt", "completedAt", "code", "options", "result"}
+    assert optional == {"parent", "notBefore", "startedAt", "completedAt", "code", "options", "result"}
     assert "details" not in schemas["Failure"]["required"]
     assert set(schemas["SeparateRequest"]["required"]) == {"trackId"}
 
@@ -102,7 +102,10 @@ def test_live_events_are_as_their_types_say() -> None:
     queued = Job(id="job", owner="me", kind="processing", track_id="song", status="queued", progress=0, seq=1,
                  created_at=utc_now())  # fmt: skip
     ended = queued.model_copy(update={"status": "completed", "started_at": utc_now(), "result": {"stemSet": "set"}})
-    for job in (queued, ended, queued.model_copy(update={"status": "error", "error": "No.", "code": "internal"})):
+    failed = queued.model_copy(update={"status": "error", "error": "No.", "code": "internal"})
+    paused = queued.model_copy(update={"kind": "download", "parent": "batch", "not_before": utc_now(), "seq": 3})
+    batch = ended.model_copy(update={"kind": "batch", "track_id": None, "result": {"total": 2, "completed": 2}})
+    for job in (queued, ended, failed, paused, batch):
         news = News(job, ("vocals.flac",) if job.status == "completed" else None)
         for data, name in ((news.long.data, "JobEvent"), (news.short("update").data, "ShortEvent")):
             Draft202012Validator({**schemas[name], "components": {"schemas": schemas}}).validate(data)
@@ -112,11 +115,15 @@ def test_the_error_codes_on_the_page_are_those_that_are_said() -> None:
     listed = {code for group in CODES.values() for code in group}
     said = {
         folder: {code for file in (ROOT / folder).rglob("*.py") for code in SAID.findall(file.read_text())}
-        for folder in ("server_ext", "sfwidgets")
+        for folder in ("server_ext", "sfwidgets", "sfwidgets/sources")
     }
     assert said["server_ext"] <= listed, "name these in server_ext/codes.py"
+    assert said["sfwidgets/sources"] - {"bad_search"} <= listed, "name these in server_ext/codes.py"
     source = "".join(
-        file.read_text() for folder in said for file in (ROOT / folder).rglob("*.py") if file.name != "codes.py"
+        file.read_text()
+        for folder in ("server_ext", "sfwidgets")
+        for file in (ROOT / folder).rglob("*.py")
+        if file.name != "codes.py"
     )
     assert all(f'"{code}"' in source for code in listed)
     assert all(code in READ.text for code in listed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
@@ -129,5 +130,9 @@ def eventually(true: Callable[[], object], seconds: float = 30) -> None:
 
 
 def arrived(library: Path) -> list[int]:
-    """Return the sizes of the files that are on their way into the library."""
-    return [file.stat().st_size for file in (library / "tmp").glob("upload-*/*")]
+    """Return the sizes of the files that are on their way into the library; any may be gone at any moment."""
+    sizes = []
+    for folder in (library / "tmp").glob("upload-*"):
+        with contextlib.suppress(FileNotFoundError):
+            sizes += [file.stat().st_size for file in folder.iterdir()]
+    return sizes

@@ -195,8 +195,3 @@ def test_a_page_can_not_open_uploads_without_end_and_an_abort_makes_room(shared_
     panel.close()
     with pytest.raises(NotFoundError):
         panel.answer_chunk(open_ones[1], 0, [memoryview(b"x")])
-
-
-def test_a_spotify_link_says_what_is_missing(shared_wb: Workbench) -> None:
-    with pytest.raises(SoundForgeError, match="not supported yet"):
-        ImportPanel(shared_wb).answer_link("https://open.spotify.com/track/abc", ALL)

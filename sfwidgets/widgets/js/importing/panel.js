@@ -1,17 +1,18 @@
 import { h } from "../lib/dom.js";
 import { Silence } from "../jobs/silence.js";
+import { Found, isLink } from "./found.js";
 import { FileRow, ItemRow } from "./rows.js";
 import { Settings } from "./settings.js";
 import { Turns, Upload } from "./upload.js";
 
-const ACCEPTED = "audio/*,video/*,.flac,.m4a,.mp4,.ogg,.opus,.wav,.aif,.aiff,.wma,.mka,.mkv,.webm,.mov";
+const ACCEPTED = "audio/*,video/*";
 
 /** Faults of a file itself: to send it again is useless. */
 const USELESS = ["audio_undecodable"];
 
-/** @typedef {{ row: FileRow, source: File | string, upload?: Upload }} Waiting A file or a link that is not in the library yet. */
+/** @typedef {{ row: FileRow, file: File, upload?: Upload }} Waiting A file that is not in the library yet. */
 
-/** Takes files and a link, shows what becomes of them. */
+/** Takes files and links, shows what becomes of them. */
 export class Panel {
   /** @type {Set<Waiting>} */
   #waiting = new Set();
@@ -33,9 +34,16 @@ export class Panel {
     this.zone = h("div", { class: "sf-zone" },
       h("div", {}, h("strong", {}, "Drop songs here"), " or ", this.choose),
       h("div", { class: "sf-soft sf-small" }, "Audio files, or videos with sound, of any length"), this.input);
-    this.link = h("input", { type: "url", placeholder: "https://open.spotify.com/track/…", autocomplete: "off", spellcheck: "false",
-      onkeydown: (/** @type {KeyboardEvent} */ event) => { if (event.key === "Enter") this.#addLink(); } });
-    this.add = h("button", { onclick: () => this.#addLink() }, "Add");
+    this.link = h("input", { type: "url", placeholder: "https://open.spotify.com/playlist/…", autocomplete: "off", spellcheck: "false",
+      onkeydown: (/** @type {KeyboardEvent} */ event) => { if (event.key === "Enter") this.#lookUp(); },
+      onpaste: (/** @type {ClipboardEvent} */ event) => this.#paste(event) });
+    this.look = h("button", { onclick: () => this.#lookUp() }, "Look up");
+    this.found = new Found(channel, {
+      settings: () => this.settings.value(),
+      then: () => this.#then(),
+      downloading: (item) => this.#downloading(item),
+      closed: () => this.link.focus(),
+    });
     this.start = h("button", { class: "sf-primary sf-start", onclick: () => this.#start() });
     this.said = h("div", { class: "sf-small", role: "status" });
     this.fault = h("div", { class: "sf-fault", role: "alert", hidden: true });
@@ -47,8 +55,11 @@ export class Panel {
     });
     this.element = h("div", { class: "sf-panel" },
       h("div", { class: "sf-source" }, this.zone,
-        h("label", { class: "sf-field sf-link" }, h("span", {}, "Or a Spotify link"), h("span", { class: "sf-pair" }, this.link, this.add))),
-      h("div", { class: "sf-what-for" }, this.settings.element, this.start, this.said), this.fault, this.silence.element, this.hide, this.list);
+        h("div", { class: "sf-field sf-link" },
+          h("label", { class: "sf-field sf-link" }, h("span", {}, "Or a Spotify link"), h("span", { class: "sf-pair" }, this.link, this.look)),
+          h("div", { class: "sf-soft sf-small" }, "Only download what you have the right to."))),
+      h("div", { class: "sf-what-for" }, this.settings.element, this.start, this.said), this.found.element, this.fault, this.silence.element,
+      this.hide, this.list);
     this.#takeDrops();
     this.changed = () => {
       this.silence.heard();
@@ -57,7 +68,10 @@ export class Panel {
     model.on("change:items", this.changed);
     this.#showItems(model.get("items"));
     this.#count();
-    channel.ask("models").then(({ value }) => this.settings.fill(value), (error) => this.#say(error.message));
+    channel.ask("models").then(({ value }) => {
+      this.settings.fill(value);
+      this.input.accept = [ACCEPTED, ...value.suffixes].join();
+    }, (error) => this.#say(error.message));
   }
 
   close() {
@@ -68,23 +82,48 @@ export class Panel {
 
   /** @param {File[]} files */
   #choose(files) {
-    const [first] = files.map((file) => this.#enter(file, file.name, file.size));
+    const [first] = files.map((file) => this.#enter(file));
     if (first) this.list.scrollTop = first.element.offsetTop;
     this.input.value = "";
   }
 
-  #addLink() {
+  #lookUp() {
     const link = this.link.value.trim();
-    if (!link) return this.link.focus();
-    this.link.value = "";
-    this.#enter(link, link, null);
+    if (link) this.found.lookUp(link);
+    else this.link.focus();
   }
 
-  /** @param {File | string} source @param {string} name @param {number | null} bytes */
-  #enter(source, name, bytes) {
-    const row = new FileRow(name, bytes, { remove: () => this.#remove(waiting), again: () => this.#send(waiting) });
+  /** @param {ClipboardEvent} event */
+  #paste(event) {
+    const text = event.clipboardData?.getData("text") ?? "";
+    if (!isLink(text)) return;
+    event.preventDefault();
+    this.link.value = text.trim();
+    this.#lookUp();
+  }
+
+  /** What is made of each download, in a sentence. */
+  #then() {
+    const { stems, analysis } = this.settings.wants;
+    const made = [stems ? "split into stems" : "", analysis ? "analysed" : ""].filter(Boolean).join(" and ");
+    return made && `Each is then ${made}, as chosen above.`;
+  }
+
+  /** @param {import("./rows.js").Item} item */
+  #downloading(item) {
+    this.link.value = "";
+    if (this.#items.has(item.key)) return;
+    const row = this.#itemRow(item.key);
+    row.show(item);
+    this.list.append(row.element);
+    this.list.scrollTop = row.element.offsetTop;
+  }
+
+  /** @param {File} file */
+  #enter(file) {
+    const row = new FileRow(file.name, file.size, { remove: () => this.#remove(waiting), again: () => this.#send(waiting) });
     /** @type {Waiting} */
-    const waiting = { row, source };
+    const waiting = { row, file };
     this.#waiting.add(waiting);
     this.list.append(row.element);
     this.said.textContent = "";
@@ -102,10 +141,11 @@ export class Panel {
   }
 
   #start() {
-    if (this.link.value.trim()) this.#addLink();
     const ready = [...this.#waiting].filter(({ row }) => row.phase === "waiting");
-    this.said.textContent = ready.length ? "" : "Drop or choose a song first.";
-    if (!ready.length) this.choose.focus();
+    const link = this.link.value.trim() && this.found.element.hidden;
+    if (link) this.#lookUp();
+    this.said.textContent = ready.length || link ? "" : "Drop or choose a song first.";
+    if (!ready.length && !link) this.choose.focus();
     for (const waiting of ready) this.#send(waiting);
   }
 
@@ -117,7 +157,7 @@ export class Panel {
     this.#turns.add(async () => {
       if (!this.#waiting.has(waiting)) return;
       try {
-        const item = await (typeof waiting.source === "string" ? this.#look(waiting, waiting.source, settings) : this.#upload(waiting, waiting.source, settings));
+        const item = await this.#upload(waiting, settings);
         if (item) this.#arrived(waiting, item);
       } catch (error) {
         const { code, message } = /** @type {import("../lib/channel.js").AskError} */ (error);
@@ -127,15 +167,9 @@ export class Panel {
     });
   }
 
-  /** @param {Waiting} waiting @param {string} link @param {object} settings */
-  async #look(waiting, link, settings) {
-    waiting.row.show("adding");
-    return (await this.channel.ask("link", { link, settings }, { patience: 60 })).value;
-  }
-
-  /** @param {Waiting} waiting @param {File} file @param {object} settings */
-  async #upload(waiting, file, settings) {
-    const { row } = waiting;
+  /** @param {Waiting} waiting @param {object} settings */
+  async #upload(waiting, settings) {
+    const { row, file } = waiting;
     const upload = new Upload(this.channel, file, () => row.show(upload.sent < file.size ? "sending" : "adding", { upload }));
     waiting.upload = upload;
     row.show("sending", { upload });
@@ -156,7 +190,8 @@ export class Panel {
 
   /** @param {string} key */
   #itemRow(key) {
-    const row = new ItemRow((name, given) => this.#ask(name, given), () => this.model.get("can_open"));
+    const row = new ItemRow((name, given) => this.#ask(name, given),
+      async (given) => (await this.channel.ask("failed", given)).value, () => this.model.get("can_open"));
     this.#items.set(key, row);
     return row;
   }
@@ -209,16 +244,18 @@ export class Panel {
     const what = ready > 1 ? `${ready} songs` : ready === 1 ? "1 song" : "songs";
     const { stems, analysis } = this.settings.wants;
     this.start.textContent = stems ? `Split ${what} into stems` : analysis ? `Add and analyse ${what}` : `Add ${what} to the library`;
+    this.found.count();
   }
 
   #takeDrops() {
     let within = 0;
     /** @param {DragEvent} event */
-    const files = (event) => event.dataTransfer?.types.includes("Files");
+    const taken = ({ dataTransfer, target }) => dataTransfer !== null
+      && (dataTransfer.types.includes("Files") || (target !== this.link && dataTransfer.types.some((type) => type === "text/uri-list" || type === "text/plain")));
     /** @param {string} name @param {(event: DragEvent) => void} act */
     const on = (name, act) => this.element.addEventListener(name, (given) => {
       const event = /** @type {DragEvent} */ (given);
-      if (!files(event)) return;
+      if (!taken(event)) return;
       event.preventDefault();
       event.stopPropagation();
       act(event);
@@ -230,9 +267,18 @@ export class Panel {
     on("drop", (event) => {
       within = 0;
       const dropped = [...(event.dataTransfer?.items ?? [])].filter((item) => item.kind === "file");
+      if (!dropped.length) return this.#dropLink(event.dataTransfer?.getData("text/plain") ?? "");
       const folders = dropped.filter((item) => item.webkitGetAsEntry?.()?.isDirectory).length;
       this.#choose(dropped.filter((item) => !item.webkitGetAsEntry?.()?.isDirectory).map((item) => item.getAsFile()).filter((file) => file !== null));
       if (folders) this.said.textContent = "Folders can't be taken. Open the folder and drop the songs in it.";
     });
+  }
+
+  /** @param {string} text */
+  #dropLink(text) {
+    this.said.textContent = isLink(text) ? "" : "Drop audio files, or a link to Spotify.";
+    if (!isLink(text)) return;
+    this.link.value = text.trim();
+    this.#lookUp();
   }
 }

@@ -33,14 +33,14 @@ class Row {
 
 /** @typedef {"waiting" | "turn" | "sending" | "adding" | "failed"} Phase */
 
-/** A file, or a link, that is not in the library yet. */
+/** A file that is not in the library yet. */
 export class FileRow extends Row {
   /** @type {Phase} */
   phase = "waiting";
 
   /**
    * @param {string} name
-   * @param {number | null} bytes None for a link.
+   * @param {number} bytes
    * @param {{ remove: () => void, again: () => void }} told
    */
   constructor(name, bytes, told) {
@@ -63,11 +63,11 @@ export class FileRow extends Row {
     this.remove.setAttribute("aria-label", `${this.remove.textContent} ${this.name.textContent}`);
     this.bar.hidden = phase !== "sending" && phase !== "adding";
     this.percent.textContent = "";
-    const whole = this.bytes === null ? "" : size(this.bytes);
+    const whole = size(this.bytes);
     if (phase === "adding") this.#fill(100);
-    if (phase === "waiting") this.say("queued", "○", [whole, "ready"].filter(Boolean).join(" · "));
-    else if (phase === "turn") this.say("queued", "○", [whole, "waits for its turn"].filter(Boolean).join(" · "));
-    else if (phase === "adding") this.say("processing", "●", this.bytes === null ? "Looking it up" : "Adding to the library");
+    if (phase === "waiting") this.say("queued", "○", `${whole} · ready`);
+    else if (phase === "turn") this.say("queued", "○", `${whole} · waits for its turn`);
+    else if (phase === "adding") this.say("processing", "●", "Adding to the library");
     else if (phase === "failed") this.say("error", "!", error);
     else if (upload) {
       const done = this.bytes ? Math.floor((upload.sent / this.bytes) * 100) : 0;
@@ -88,25 +88,29 @@ export class FileRow extends Row {
 }
 
 /**
- * @typedef {object} Item What Python's panel tells of a file that has become a track.
+ * @typedef {object} Item What Python's panel tells of a file that has become a track, and of downloads.
  * @property {string} key
- * @property {string} name
- * @property {string} trackId
+ * @property {string | null} trackId
  * @property {string} title
  * @property {"running" | "done" | "failed"} state
  * @property {string | null} error
  * @property {import("../jobs/row.js").Job[]} jobs
  */
 
-/** A track, and what is being made of it. */
+/** A track or a list of them, and what is being made of it. */
 export class ItemRow extends Row {
   /** @type {Map<string, JobRow>} */
   #jobs = new Map();
 
-  /** @param {(name: string, given: Record<string, any>) => Promise<boolean>} ask @param {() => boolean} canOpen */
-  constructor(ask, canOpen) {
+  /**
+   * @param {(name: string, given: Record<string, any>) => Promise<boolean>} ask
+   * @param {(given: Record<string, any>) => Promise<{ title: string, error: string }[]>} failed
+   * @param {() => boolean} canOpen
+   */
+  constructor(ask, failed, canOpen) {
     super();
     this.ask = ask;
+    this.failed = failed;
     this.canOpen = canOpen;
     this.said = h("span", { class: "sf-unseen", role: "status" });
     this.list = h("div", { class: "sf-within" });
@@ -116,11 +120,13 @@ export class ItemRow extends Row {
   /** @param {Item} item */
   show(item) {
     this.name.textContent = item.title;
+    const batch = item.jobs.find((job) => job.counts);
+    const there = item.trackId !== null;
     const made = [item.jobs.some((job) => job.kind === "processing") ? "stems" : "", item.jobs.some((job) => job.kind === "analysis") ? "analysis" : ""];
     const notes = {
-      running: item.jobs.length ? "" : "In the library; asking for a worker",
-      done: made.some(Boolean) ? `Ready: ${made.filter(Boolean).join(" and ")}` : "In the library",
-      failed: item.error ?? "In the library, but not all went well",
+      running: item.jobs.length ? "" : there ? "In the library; asking for a worker" : "Asking for a worker",
+      done: batch?.counts ? `All ${batch.counts.total} in the library` : made.some(Boolean) ? `Ready: ${made.filter(Boolean).join(" and ")}` : "In the library",
+      failed: item.error ?? (there ? "In the library, but not all went well" : ""),
     };
     const [status, sign] = { running: ["processing", "●"], done: ["completed", "✓"], failed: ["error", "!"] }[item.state];
     if (this.head.dataset.status && this.head.dataset.status !== status) this.said.textContent = `${item.title}: ${notes[item.state]}`;
@@ -129,7 +135,7 @@ export class ItemRow extends Row {
     const again = this.button("Retry", () => this.ask("retry", { item: item.key, job: "" }));
     const away = this.button("Hide", () => this.ask("forget", { item: item.key }), "sf-plain");
     const wanted = [
-      item.error && again, item.state !== "running" && away, this.canOpen() && item.state !== "running" && open,
+      item.error && again, item.state !== "running" && away, there && this.canOpen() && item.state !== "running" && open,
     ].filter((button) => button instanceof HTMLElement);
     const had = [...this.acts.children].map((button) => button.textContent + button.className).join();
     if (had !== wanted.map((button) => button.textContent + button.className).join()) this.acts.replaceChildren(...wanted);
@@ -137,6 +143,7 @@ export class ItemRow extends Row {
     this.#jobs = new Map(item.jobs.map((job) => [job.id, this.#jobs.get(job.id) ?? new JobRow({
       cancel: (id) => this.ask("cancel", { item: item.key, job: id }),
       retry: (id) => this.ask("retry", { item: item.key, job: id }),
+      failed: (id) => this.failed({ item: item.key, job: id }),
     })]));
     for (const job of item.jobs) this.#jobs.get(job.id)?.show({ ...job, track: "" });
     const elements = [...this.#jobs.values()].map((row) => row.element);

@@ -30,6 +30,7 @@ export function jobView(model, channel) {
   const acts = {
     /** @param {string} id */ cancel: (id) => act("cancel", id),
     /** @param {string} id */ retry: (id) => act("retry", id),
+    /** @param {string} id */ failed: async (id) => (await channel.ask("failed", { job: id })).value,
   };
   /** @param {import("./row.js").Job[]} told */
   const show = (told) => {

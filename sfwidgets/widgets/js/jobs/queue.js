@@ -34,6 +34,7 @@ export function queueView(model, channel) {
   const acts = {
     /** @param {string} job */ cancel: (job) => ask("cancel", { job }),
     /** @param {string} job */ retry: (job) => ask("retry", { job }),
+    /** @param {string} job */ failed: async (job) => (await channel.ask("failed", { job })).value,
   };
   /** @param {import("./row.js").Job[]} jobs */
   const show = (jobs) => {

@@ -14,6 +14,8 @@ import { clock, remaining } from "../lib/format.js";
  * @property {string} stage
  * @property {number} attempt
  * @property {string | null} error
+ * @property {boolean} paused Whether it waits because a service asked for that; its stage says until when.
+ * @property {{ total: number, completed: number, failed: number, cancelled: number } | null} counts Those of a batch's parts.
  * @property {number | null} speed
  * @property {number | null} left
  * @property {number | null} took
@@ -29,11 +31,19 @@ export const done = (job) => job.status !== "queued" && job.status !== "processi
 export class JobRow {
   /** @type {Job | undefined} */
   #shown;
+  /** How many failed parts of a batch are listed. */
+  #listed = 0;
   /** Told of a cancel that has not come true yet. */
   #cancelling = false;
 
-  /** @param {{ cancel: (id: string) => Promise<boolean>, retry: (id: string) => Promise<boolean> }} acts Each resolves to whether it could be asked for. */
+  /**
+   * @param {object} acts
+   * @param {(id: string) => Promise<boolean>} acts.cancel Resolves to whether it could be asked for, as `retry` does.
+   * @param {(id: string) => Promise<boolean>} acts.retry
+   * @param {(id: string) => Promise<{ title: string, error: string }[]>} acts.failed Asks which parts of a batch failed.
+   */
   constructor(acts) {
+    this.acts = acts;
     this.sign = h("span", { class: "sf-sign", "aria-hidden": "true" });
     this.name = h("span", { class: "sf-what" });
     this.detail = h("span", { class: "sf-soft" });
@@ -41,14 +51,18 @@ export class JobRow {
     this.bar = h("div", { class: "sf-bar", role: "progressbar", "aria-valuemin": "0", "aria-valuemax": "100" }, h("div"));
     this.note = h("div", { class: "sf-note sf-small sf-numbers" });
     this.said = h("span", { class: "sf-unseen", role: "status" });
-    this.cancel = h("button", { onclick: () => this.#cancel(acts) }, "Cancel");
-    this.retry = h("button", { onclick: () => this.#retry(acts) }, "Retry");
+    this.cancel = h("button", { onclick: () => this.#cancel() }, "Cancel");
+    this.retry = h("button", { onclick: () => this.#retry() });
+    this.why = h("ul", { class: "sf-why sf-small" });
+    this.summary = h("summary", { class: "sf-small" });
+    this.failed = h("details", { hidden: true, ontoggle: () => this.#list() }, this.summary, this.why);
     this.element = h("div", { class: "sf-job" },
       this.sign,
       h("div", { class: "sf-body" },
         h("div", { class: "sf-line" }, h("span", { class: "sf-title" }, this.name, this.detail), this.percent),
         this.bar, this.note),
       h("div", { class: "sf-acts" }, this.cancel, this.retry),
+      this.failed,
       this.said);
   }
 
@@ -65,6 +79,7 @@ export class JobRow {
     this.name.textContent = job.what;
     this.detail.textContent = [name, job.track ? job.detail : ""].filter(Boolean).map((part) => ` · ${part}`).join("");
     this.percent.textContent = job.status === "processing" ? `${job.progress} %` : "";
+    this.element.classList.toggle("sf-paused", job.paused);
     this.bar.hidden = done(job);
     this.bar.setAttribute("aria-label", `${job.what}${name ? ` of ${name}` : ""}`);
     this.bar.setAttribute("aria-valuenow", String(job.progress));
@@ -74,25 +89,41 @@ export class JobRow {
     this.cancel.disabled = this.#cancelling;
     this.cancel.textContent = this.#cancelling ? "Cancelling…" : "Cancel";
     this.cancel.setAttribute("aria-label", `${this.cancel.textContent} ${job.what}${name ? ` of ${name}` : ""}`);
-    this.retry.hidden = job.status !== "error" && job.status !== "cancelled";
-    this.retry.setAttribute("aria-label", `Retry ${job.what}${name ? ` of ${name}` : ""}`);
+    const partly = job.counts !== null && job.counts.failed + job.counts.cancelled > 0 && job.counts.completed > 0;
+    this.retry.hidden = job.status !== "error" && job.status !== "cancelled" && !(done(job) && partly);
+    this.retry.textContent = partly ? "Try the failed ones again" : "Retry";
+    this.retry.setAttribute("aria-label", partly ? `${this.retry.textContent}: ${name}` : `Retry ${job.what}${name ? ` of ${name}` : ""}`);
+    this.failed.hidden = !job.counts?.failed;
+    this.element.classList.toggle("sf-partly", !this.failed.hidden);
+    this.summary.textContent = job.counts ? `${job.counts.failed} failed` : "";
+    this.#list();
   }
 
-  /** @param {{ cancel: (id: string) => Promise<boolean> }} acts */
-  async #cancel(acts) {
+  /** List what failed, where somebody wants to see it and more failed since. */
+  async #list() {
+    const job = this.#shown;
+    const failed = job?.counts?.failed ?? 0;
+    if (!job || !this.failed.open || failed === this.#listed) return;
+    this.#listed = failed;
+    const told = await this.acts.failed(job.id);
+    const rest = failed - told.length;
+    this.why.replaceChildren(
+      ...told.map(({ title, error }) => h("li", {}, h("strong", {}, title), ` ${error}`)), rest > 0 ? h("li", {}, `and ${rest} more`) : "");
+  }
+
+  async #cancel() {
     const job = this.#shown;
     if (!job) return;
     this.#cancelling = true;
     this.show(job);
-    if (!(await acts.cancel(job.id))) this.#cancelling = false;
+    if (!(await this.acts.cancel(job.id))) this.#cancelling = false;
     if (this.#shown) this.show(this.#shown);
   }
 
-  /** @param {{ retry: (id: string) => Promise<boolean> }} acts */
-  async #retry(acts) {
+  async #retry() {
     if (!this.#shown) return;
     this.retry.disabled = true;
-    await acts.retry(this.#shown.id);
+    await this.acts.retry(this.#shown.id);
     this.retry.disabled = false;
   }
 }
@@ -115,6 +146,7 @@ function onwards(before, job) {
 /** @param {Job} job */
 function note(job) {
   const speed = job.speed ? `${job.speed < 10 ? job.speed.toFixed(1) : Math.round(job.speed)} × real time` : "";
+  if (job.paused && !done(job)) return job.stage;
   switch (job.status) {
     case "queued":
       return "Waiting for a free worker";
@@ -124,7 +156,7 @@ function note(job) {
         job.left === null ? "" : `${remaining(job.left)} left`,
       ].filter(Boolean).join(" · ");
     case "completed":
-      return [job.took === null ? "Done" : `Done in ${job.took < 60 ? `${Math.max(1, Math.round(job.took))} s` : clock(job.took)}`, speed]
+      return [job.counts && `${job.counts.completed} of ${job.counts.total} in the library`, job.took === null ? "Done" : `Done in ${job.took < 60 ? `${Math.max(1, Math.round(job.took))} s` : clock(job.took)}`, speed]
         .filter(Boolean).join(" · ");
     case "error":
       return job.error || "It failed, and did not say why.";

@@ -1,15 +1,16 @@
 /**
  * Questions to Python over the widget's channel, each with its answer: `base.View` is the other end.
  *
- * A question is `{ id, ask, …arguments }` and buffers; an answer `{ id, value }` and buffers, or `{ id, error: { error, code } }`.
+ * A question is `{ id, ask, …arguments }` and buffers; an answer `{ id, value }` and buffers, or `{ id, error: { error, code, details? } }`.
  */
 
 /** A question that got no good answer; `message` is a sentence for a person. */
 export class AskError extends Error {
-  /** @param {string} message @param {string} code */
-  constructor(message, code) {
+  /** @param {string} message @param {string} code @param {Record<string, any>} [details] */
+  constructor(message, code, details) {
     super(message);
     this.code = code;
+    this.details = details;
   }
 }
 
@@ -93,7 +94,7 @@ export class Channel {
     if (!asked) return;
     clearTimeout(asked.timer);
     this.open.delete(content.id);
-    if (content.error) asked.reject(new AskError(content.error.error, content.error.code));
+    if (content.error) asked.reject(new AskError(content.error.error, content.error.code, content.error.details));
     else asked.resolve({ value: content.value, buffers: buffers ?? [] });
   }
 }

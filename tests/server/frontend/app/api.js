@@ -21,6 +21,7 @@ export const spotify = {
 
 export const download = {
   track: (trackId, spotifyUrl, trackInfo) => post("/api/download/track", { trackId, spotifyUrl, trackInfo }),
+  job: (jobId) => get(`/api/download/job/${jobId}`),
 };
 
 export const processing = {

@@ -1,11 +1,10 @@
 // A front end as it was written against the old microservices: it knows their addresses, and nothing of ours.
 import { StrictMode, useCallback, useEffect, useState } from "react";
 import { createRoot } from "react-dom/client";
-import { download, gateway, processing, sentence, spotify, upload } from "./api.js";
+import { gateway, processing, sentence, upload } from "./api.js";
 import { useSocket } from "./socket.js";
+import { Playlist } from "./playlist.jsx";
 import { Track } from "./track.jsx";
-
-const LINK = "https://open.spotify.com/track/4uLU6hMCjMI75M1A2tKUQC";
 
 function App() {
   const [health, setHealth] = useState(null);
@@ -23,9 +22,6 @@ function App() {
     processing.models().then(setModels, failed);
   }, [toast]);
 
-  const spotifyTrack = { id: "4uLU6hMCjMI75M1A2tKUQC", title: "A song", artist: "Somebody", duration: "3:33" };
-  const failing = (request) => () => request().catch((error) => toast(sentence(error)));
-
   return (
     <main>
       <p id="health">{health && `${health.status} ${health.services.apiGateway}`}</p>
@@ -38,8 +34,7 @@ function App() {
           </li>
         ))}
       </ul>
-      <button onClick={failing(() => spotify.fetch(LINK))}>Fetch</button>
-      <button onClick={failing(() => download.track(spotifyTrack.id, LINK, spotifyTrack))}>Download</button>
+      <Playlist choose={setChosen} toast={toast} />
       <label>
         Upload
         <input

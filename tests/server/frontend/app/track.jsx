@@ -10,7 +10,7 @@ const OPTIONS = {
   extractOther: true,
   autoProcess: false,
 };
-const JOB_EVENTS = ["processing", "analysis"].flatMap((work) =>
+const JOB_EVENTS = ["download", "processing", "analysis"].flatMap((work) =>
   ["created", "updated", "completed", "error"].map((what) => `${work}:job:${what}`),
 );
 const POLL_MS = 200;

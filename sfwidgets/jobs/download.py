@@ -1,0 +1,105 @@
+"""What a download does, once it has been claimed: get the recording, look whether it is the one, make it the track's."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from typing import Any
+
+from sqlalchemy import Connection
+
+from sfwidgets import audio, sources
+from sfwidgets.jobs.worker import Attempt, LaterError
+from sfwidgets.library import StoredAudio
+from sfwidgets.models import AudioInfo, SourceList, SourceTrack, one_line
+from sfwidgets.settings import Settings
+
+TWIN_SECONDS = 1.0
+SLOT_SECONDS = 0.2
+
+
+def download(attempt: Attempt) -> None:
+    """Bring a track's audio into the library. What is there already is not got again, under whatever id it is there."""
+    track_id = str(attempt.job.track_id)
+    if attempt.twin():
+        raise LaterError(TWIN_SECONDS)
+    if _share(attempt, track_id, _there(attempt, track_id=track_id)):
+        return
+    wanted = _wanted(attempt)
+    if wanted.isrc is not None and _share(attempt, track_id, _there(attempt, isrc=wanted.isrc), wanted):
+        return
+    with attempt.workspace() as folder:
+        attempt.stage("Waiting for its turn")
+        slots = _slots()
+        while not slots.acquire(timeout=SLOT_SECONDS):
+            attempt.progress(0.0)
+        try:
+            paused = attempt.paused()
+            if paused:
+                raise LaterError(paused)
+            got = sources.download(
+                wanted, folder, attempt.settings,
+                format=attempt.job.options["format"], bitrate=attempt.job.options["bitrate"], progress=attempt.report,
+            )  # fmt: skip
+        finally:
+            slots.release()
+        _admit(attempt, track_id, wanted, got)
+
+
+def _there(attempt: Attempt, **which: str) -> StoredAudio | None:
+    """Return audio that is in the library, file and all."""
+    stored = attempt.library.tracks.stored(**which)
+    return stored if stored is not None and attempt.library.store.path(stored.path).exists() else None
+
+
+def _share(attempt: Attempt, track_id: str, stored: StoredAudio | None, wanted: SourceTrack | None = None) -> bool:
+    """End the job with audio that is in the library already, where there is some."""
+    if stored is not None:
+        _record(attempt, track_id, stored, {} if wanted is None else _said(wanted, stored.info), by="library")
+    return stored is not None
+
+
+def _admit(attempt: Attempt, track_id: str, wanted: SourceTrack, got: sources.Downloaded) -> None:
+    attempt.stage("Adding it to the library")
+    audio.sync_file(got.path)
+    digest = audio.content_hash(got.path)
+    with attempt.library.placed(got.path, digest, got.info, got.path.suffix) as stored:
+        _record(attempt, track_id, stored, _said(wanted, got.info), by=got.by)
+
+
+def _record(attempt: Attempt, track_id: str, stored: StoredAudio, found: dict[str, Any], *, by: str) -> None:
+    def record(connection: Connection) -> None:
+        attempt.library.tracks.put(connection, track_id, stored, found=found, given={}, replace=True)
+
+    attempt.complete(record, output_path=stored.path, result={"by": by})
+
+
+def _said(wanted: SourceTrack, info: AudioInfo) -> dict[str, Any]:
+    """Return what is kept of what a service says of a recording; what its file says fills the gaps."""
+    date = wanted.release_date
+    return {
+        "title": one_line(wanted.title)[:1000] or one_line(info.title or "") or "Untitled",
+        "artist": one_line(wanted.artist or info.artist or "")[:1000],
+        "album": one_line(wanted.album or info.album or "")[:1000],
+        "artwork_url": wanted.artwork_url, "source": "spotify", "isrc": wanted.isrc,
+        "release_date": None if date is None else date[:10], "explicit": wanted.explicit, "popularity": wanted.popularity,
+    }  # fmt: skip
+
+
+def _wanted(attempt: Attempt) -> SourceTrack:
+    """Return the recording that the job is to get; a link alone is looked up."""
+    options = attempt.job.options
+    if options["track"] is not None:
+        return SourceTrack.model_validate(options["track"])
+    attempt.stage("Looking it up")
+    link = sources.parse_link(options["url"])
+    found = attempt.metadata(
+        sources.cache_key(link), lambda: sources.fetch(link, attempt.settings, attempt.stage).to_json()
+    )
+    return SourceList.model_validate(found)[0]
+
+
+@functools.cache
+def _slots() -> threading.BoundedSemaphore:
+    """Return what this worker's downloads take turns by."""
+    return threading.BoundedSemaphore(Settings().downloads)

@@ -1,0 +1,124 @@
+"""Batches, as rows: a parent that no worker ever claims, moved by what happens to its parts; and the queue's pauses."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, or_, select, update
+
+from sfwidgets.library.schema import jobs
+from sfwidgets.models import Job
+
+RUNNING = ("queued", "processing")
+MOST_WAITS = 10
+LONGEST_WAIT = 3600.0
+"""Seconds that the queue waits at most at once, whatever is asked."""
+
+
+def counts(by_status: dict[str, int]) -> dict[str, int]:
+    """Return what a batch says of its parts."""
+    return {
+        "total": sum(by_status.values()), "completed": by_status.get("completed", 0),
+        "failed": by_status.get("error", 0), "cancelled": by_status.get("cancelled", 0),
+    }  # fmt: skip
+
+
+def begin(connection: Connection, batch_id: str) -> None:
+    """Note that a part of a batch has begun: the batch runs, and its queue waits for nothing any more."""
+    waiting = or_(jobs.c.status == "queued", jobs.c.not_before.is_not(None))
+    connection.execute(
+        update(jobs)
+        .where(jobs.c.id == batch_id, jobs.c.status.in_(RUNNING), waiting)
+        .values(
+            status="processing", not_before=None, stage="", seq=jobs.c.seq + 1,
+            started_at=func.coalesce(jobs.c.started_at, time.time()),
+        )
+    )  # fmt: skip
+
+
+def settle(connection: Connection, batch_id: str) -> None:
+    """Count the parts of a batch after one of them has ended; it ends with the last."""
+    of_batch = jobs.c.parent == batch_id
+    rows = connection.execute(
+        select(jobs.c.status, func.count().label("parts")).where(of_batch).group_by(jobs.c.status)
+    )
+    said = counts({row.status: row.parts for row in rows})
+    ended = said["completed"] + said["failed"] + said["cancelled"]
+    values: dict[str, Any] = {
+        "result": said, "progress": 100 * ended // said["total"], "seq": jobs.c.seq + 1,
+        "stage": _stage(ended, said), "status": "processing",
+        "started_at": func.coalesce(jobs.c.started_at, time.time()),
+    }  # fmt: skip
+    if ended == said["total"]:
+        values |= {"completed_at": time.time(), "not_before": None, "stage": "", **_end(connection, batch_id, said)}
+    connection.execute(update(jobs).where(jobs.c.id == batch_id, jobs.c.status.in_(RUNNING)).values(**values))
+
+
+def _stage(ended: int, said: dict[str, int]) -> str:
+    failed = f", {said['failed']} failed" if said["failed"] else ""
+    return f"{ended} of {said['total']} done{failed}"
+
+
+def _end(connection: Connection, batch_id: str, said: dict[str, int]) -> dict[str, Any]:
+    if connection.scalar(select(jobs.c.cancel_requested).where(jobs.c.id == batch_id)):
+        return {"status": "cancelled", "code": "cancelled"}
+    if said["completed"]:
+        return {"status": "completed"}
+    if not said["failed"]:
+        return {"status": "cancelled", "code": "cancelled"}
+    failed = select(jobs.c.error, jobs.c.code).where(jobs.c.parent == batch_id, jobs.c.status == "error")
+    first = connection.execute(failed.order_by(jobs.c.created_at).limit(1)).one()
+    sentence = f"None of the {said['total']} could be had. The first: {first.error}"
+    return {"status": "error", "error": sentence[:2000], "code": first.code}
+
+
+def paused_until(connection: Connection) -> float | None:
+    """Return until when downloads are not begun, as somebody else's service asks for it; None where they may be."""
+    waiting = (jobs.c.status == "queued", jobs.c.kind == "download", jobs.c.waits > 0, jobs.c.not_before > time.time())
+    until: float | None = connection.scalar(select(func.max(jobs.c.not_before)).where(*waiting))
+    return until
+
+
+def pause_downloads(connection: Connection, job_id: str, seconds: float, why: str) -> tuple[float, str] | None:
+    """Let all downloads that wait to be begun wait longer, as one was turned away; returns until when, and what is said.
+
+    That is `seconds` from now, or twice as long for each earlier time that it was turned away. None where that happened
+    too often for another try.
+    """
+    raised = update(jobs).where(jobs.c.id == job_id).values(waits=jobs.c.waits + 1).returning(jobs.c.waits)
+    waits: int = connection.execute(raised).scalar_one()
+    if waits > MOST_WAITS:
+        return None
+    until = time.time() + min(LONGEST_WAIT, seconds * 2 ** (waits - 1))
+    stage = f"Paused until {datetime.fromtimestamp(until).astimezone():%H:%M:%S}: {why}"[:255]
+    later = {"not_before": until, "stage": stage, "seq": jobs.c.seq + 1}
+    sooner = func.coalesce(jobs.c.not_before, 0.0) < until
+    queued = (jobs.c.kind == "download", jobs.c.status == "queued")
+    of_these = select(jobs.c.parent).where(or_(jobs.c.id == job_id, and_(*queued)), jobs.c.parent.is_not(None))
+    connection.execute(
+        update(jobs).where(*queued, sooner).values(**later, waits=func.coalesce(func.nullif(jobs.c.waits, 0), 1))
+    )
+    connection.execute(update(jobs).where(jobs.c.id.in_(of_these), jobs.c.status.in_(RUNNING), sooner).values(**later))
+    return until, stage
+
+
+def has_twin(connection: Connection, job: Job) -> bool:
+    """Return whether an older attempt at a download gets the same recording: by the track's id, or by its ISRC."""
+    others = select(jobs.c.id, jobs.c.track_id, jobs.c.options, jobs.c.started_at).where(
+        jobs.c.owner == job.owner, jobs.c.kind == "download", jobs.c.status == "processing", jobs.c.id != job.id,
+        jobs.c.lease_until > time.time(),
+    )  # fmt: skip
+    began = 0.0 if job.started_at is None else job.started_at.timestamp()
+    return any(
+        (row.started_at, row.id) < (began, job.id)
+        and (row.track_id == job.track_id or (isrc(row.options) is not None and isrc(row.options) == isrc(job.options)))
+        for row in connection.execute(others)
+    )
+
+
+def isrc(options: dict[str, Any]) -> str | None:
+    """Return the recording that a download is to get, where that is known."""
+    found: str | None = (options.get("track") or {}).get("isrc")
+    return found

@@ -1,0 +1,108 @@
+"""One recording, got: the ways are tried in their order, and what each brings is looked at before it counts."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from sfwidgets.errors import SlowDownError, UpstreamError
+from sfwidgets.models import AudioInfo, Bitrate, DownloadFormat, SourceTrack
+from sfwidgets.settings import Settings
+from sfwidgets.sources import spotdl, ytdlp
+from sfwidgets.sources.check import check
+
+Progress = Callable[[float, str], None]
+"""Told the share done, 0 to 1, and the stage; what it raises ends the work."""
+
+PROVIDERS = ("youtube-music", "youtube")
+"""Where spotDL looks, in this order."""
+MOST_CANDIDATES = 3
+"""How many of what yt-dlp finds are tried."""
+
+
+@dataclass(frozen=True)
+class Downloaded:
+    """A recording that is on the disk, whole and the one that was wanted."""
+
+    path: Path
+    info: AudioInfo
+    by: str
+    """Who got it: `spotdl` or `yt-dlp`."""
+
+
+Way = Callable[[Path], Path]
+
+
+def download(
+    track: SourceTrack,
+    folder: Path,
+    settings: Settings,
+    *,
+    format: DownloadFormat,
+    bitrate: Bitrate,
+    progress: Progress,
+) -> Downloaded:
+    """Get a recording into a folder. What does not fit is followed by the next candidate.
+
+    Raises `SlowDownError` where a service turns us away for a while, `UpstreamError` with what became of each way where
+    none had it, `DiskFullError`, and whatever `progress` raises.
+    """
+    failed: list[tuple[str, UpstreamError]] = []
+    for by, way in _ways(track, settings, format, bitrate, progress, failed):
+        place = folder / f"way-{len(failed)}"
+        place.mkdir()
+        try:
+            path = way(place)
+            progress(0.97, "Checking")
+            return Downloaded(path, check(path, track, lambda: progress(0.98, "Checking")), by)
+        except SlowDownError:
+            raise
+        except UpstreamError as error:
+            failed.append((by, error))
+            if error.code == "no_network":
+                raise
+            shutil.rmtree(place, ignore_errors=True)
+    raise _nothing(failed)
+
+
+def _ways(
+    track: SourceTrack,
+    settings: Settings,
+    format: DownloadFormat,
+    bitrate: Bitrate,
+    progress: Progress,
+    failed: list[tuple[str, UpstreamError]],
+) -> Iterator[tuple[str, Way]]:
+    seconds = settings.download_minutes * 60
+    if track.url is not None and spotdl.program(settings) is not None:
+        for provider in PROVIDERS:
+            yield "spotdl", partial(
+                spotdl.download, track.url, settings=settings, format=format, bitrate=bitrate, audio=provider,
+                progress=progress, seconds=seconds, track=track,
+            )  # fmt: skip
+    try:
+        found = ytdlp.candidates(track, progress=progress)
+    except SlowDownError:
+        raise
+    except UpstreamError as error:
+        failed.append(("yt-dlp", error))
+        return
+    for candidate in found[:MOST_CANDIDATES]:
+        yield (
+            "yt-dlp",
+            partial(
+                ytdlp.download, candidate, track, format=format, bitrate=bitrate, progress=progress, seconds=seconds
+            ),
+        )
+
+
+def _nothing(failed: list[tuple[str, UpstreamError]]) -> UpstreamError:
+    """Return the error of a recording that no way had: what each said, once, and what to do."""
+    said = dict.fromkeys(f"{by}: {error.message}" for by, error in failed)
+    unfit = next((error.code for _, error in failed if error.code == "unfit_download"), failed[-1][1].code)
+    return UpstreamError(
+        f"It could not be had. {' '.join(said)} Try again later, or add the song as a file.", code=unfit
+    )

@@ -1,0 +1,218 @@
+"""Batches, pauses, wishes and the cache of metadata, as the tables have them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sfwidgets.library import Claim, JobTable, Shared, Wish
+from sfwidgets.library.batches import LONGEST_WAIT, MOST_WAITS
+from sfwidgets.library.metadata import CACHE_SECONDS
+from sfwidgets.models import Job
+from sfwidgets.settings import Settings
+
+OWNER = "local"
+SETTINGS = {"models_dir": None, "offline": False}
+PARTS: dict[str, dict[str, Any]] = {name: {"track": {"isrc": None}} for name in ("c", "a", "b")}
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Iterator[Shared]:
+    opened = Shared(Settings(library=tmp_path / "library"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def table(shared: Shared) -> JobTable:
+    return shared.jobs
+
+
+def batch(table: JobTable, parts: dict[str, dict[str, Any]] = PARTS, name: str = "Mix") -> tuple[Job, list[Job]]:
+    return table.submit_batch(OWNER, "download", parts, options={"name": name}, settings=SETTINGS)
+
+
+def claim(table: JobTable, job: Job) -> Job:
+    taken = table.claim(job.id, "holder")
+    assert isinstance(taken, Claim)
+    return taken.job
+
+
+def end(shared: Shared, job: Job) -> None:
+    held = claim(shared.jobs, job)
+    with shared.database.write() as connection:
+        shared.jobs.complete(connection, held, output_path=None, result={})
+
+
+def test_a_batch_moves_with_its_parts_and_ends_with_the_last(shared: Shared, table: JobTable) -> None:
+    parent, parts = batch(table)
+    assert [part.track_id for part in parts] == ["c", "a", "b"]
+    assert (parent.status, parent.result) == ("queued", {"total": 3, "completed": 0, "failed": 0, "cancelled": 0})
+    end(shared, parts[0])
+    told = table.get(OWNER, parent.id)
+    assert (told.status, told.progress, told.stage) == ("processing", 33, "1 of 3 done")
+    table.fail(claim(table, parts[1]), "No match.", "no_match")
+    assert table.get(OWNER, parent.id).stage == "2 of 3 done, 1 failed"
+    end(shared, parts[2])
+    told = table.get(OWNER, parent.id)
+    assert (told.status, told.progress) == ("completed", 100)
+    assert told.result == {"total": 3, "completed": 2, "failed": 1, "cancelled": 0}
+    assert [part.status for part in table.parts(OWNER, parent.id)] == ["completed", "error", "completed"]
+
+
+def test_a_batch_of_which_nothing_came_is_an_error_that_says_why(table: JobTable) -> None:
+    parent, parts = batch(table)
+    for part in parts:
+        table.fail(claim(table, part), f"No match for {part.track_id}.", "no_match")
+    told = table.get(OWNER, parent.id)
+    assert (told.status, told.code) == ("error", "no_match")
+    assert told.error == "None of the 3 could be had. The first: No match for c."
+
+
+def test_the_same_batch_twice_is_one_while_it_runs(shared: Shared, table: JobTable) -> None:
+    parent, parts = batch(table)
+    again, none = batch(table)
+    assert (again.id, none) == (parent.id, [])
+    other, _ = batch(table, name="Another")
+    assert other.id != parent.id
+    for part in parts:
+        end(shared, part)
+    assert batch(table)[0].id != parent.id
+
+
+def test_no_worker_can_claim_a_batch_and_recovery_does_not_see_it(table: JobTable) -> None:
+    parent, parts = batch(table)
+    assert {lost.job.id for lost in table.unfinished()} == {part.id for part in parts}
+    assert parent.id not in {lost.job.id for lost in table.unfinished()}
+
+
+def test_a_cancelled_batch_ends_with_its_last_running_part(table: JobTable) -> None:
+    parent, parts = batch(table)
+    running = claim(table, parts[0])
+    assert table.cancel(OWNER, parent.id).status == "processing"
+    assert [part.status for part in table.parts(OWNER, parent.id)] == ["processing", "cancelled", "cancelled"]
+    assert table.cancel_requested(running)
+    table.cancelled(running)
+    told = table.get(OWNER, parent.id)
+    assert (told.status, told.code) == ("cancelled", "cancelled")
+
+
+def test_a_batch_that_has_not_begun_is_cancelled_at_once(table: JobTable) -> None:
+    parent, _ = batch(table)
+    assert table.cancel(OWNER, parent.id).status == "cancelled"
+
+
+def test_one_part_can_be_cancelled_by_itself(shared: Shared, table: JobTable) -> None:
+    parent, parts = batch(table)
+    table.cancel(OWNER, parts[1].id)
+    end(shared, parts[0])
+    end(shared, parts[2])
+    told = table.get(OWNER, parent.id)
+    assert (told.status, told.result) == ("completed", {"total": 3, "completed": 2, "failed": 0, "cancelled": 1})
+
+
+def test_nobody_cancels_or_sees_the_parts_of_somebody_else(table: JobTable) -> None:
+    parent, parts = batch(table)
+    mine, _ = table.submit_batch("eve", "download", {"c": {}}, options={"name": "Mix"}, settings=SETTINGS)
+    assert table.parts("eve", parent.id) == []
+    with pytest.raises(Exception, match="no job"):
+        table.cancel("eve", parts[0].id)
+    assert [part.status for part in table.parts(OWNER, parent.id)] == ["queued"] * 3
+    assert mine.id != parent.id
+
+
+def test_a_service_that_turns_one_away_is_left_alone_by_all_for_as_long_as_it_asks(table: JobTable) -> None:
+    parent, parts = batch(table)
+    alone, _ = table.submit(OWNER, "download", "z", {"track": None}, settings=SETTINGS)
+    other, _ = table.submit(OWNER, "analysis", "z", {}, settings=SETTINGS)
+    before = time.time()
+    paused = table.pause_downloads(claim(table, parts[0]), 50, why="YouTube wants fewer requests.")
+    assert paused is not None
+    assert paused.not_before is not None
+    assert 49 < paused.not_before.timestamp() - before < 60
+    assert (paused.status, paused.attempt, paused.started_at) == ("queued", 0, None)
+    assert paused.stage.startswith("Paused until ")
+    assert paused.stage.endswith(": YouTube wants fewer requests.")
+    waiting = [table.get(OWNER, job.id) for job in (parent, *parts, alone)]
+    assert {job.not_before for job in waiting} == {paused.not_before}
+    assert {job.stage for job in waiting} == {paused.stage}
+    assert all(table.claim(job.id, "holder") is None for job in (*parts, alone))
+    claim(table, other)
+    late, _ = table.submit(OWNER, "download", "y", {"track": None}, settings=SETTINGS)
+    assert late.not_before == paused.not_before
+    assert batch(table, {"x": {}}, "Late")[0].not_before == paused.not_before
+
+
+def test_after_a_pause_the_batch_goes_on(table: JobTable) -> None:
+    parent, parts = batch(table)
+    table.pause_downloads(claim(table, parts[0]), 0.05, why="Slow down.")
+    time.sleep(0.1)
+    assert claim(table, parts[0]).attempt == 1
+    told = table.get(OWNER, parent.id)
+    assert (told.status, told.not_before, told.stage) == ("processing", None, "")
+
+
+def test_whoever_is_turned_away_again_waits_longer_and_at_last_gives_up(table: JobTable) -> None:
+    job, _ = table.submit(OWNER, "download", "z", {"track": None}, settings=SETTINGS)
+    waits = []
+    for _ in range(MOST_WAITS):
+        now = time.time()
+        paused = table.pause_downloads(claim(table, job), 100, why="Slow down.")
+        assert paused is not None
+        assert paused.not_before is not None
+        waits.append(round(paused.not_before.timestamp() - now))
+        _hurry(table, job)
+    assert waits[:4] == [100, 200, 400, 800]
+    assert waits[-1] == LONGEST_WAIT
+    assert table.pause_downloads(claim(table, job), 100, why="Slow down.") is None
+
+
+def _hurry(table: JobTable, job: Job) -> None:
+    from sqlalchemy import update
+
+    from sfwidgets.library.schema import jobs
+
+    with table._database.write() as connection:
+        connection.execute(update(jobs).where(jobs.c.id == job.id).values(not_before=None))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        (("t1", None), ("t2", None), False),
+        (("t1", "DEA1"), ("t2", "DEA1"), True),
+        (("t1", "DEA1"), ("t2", "DEA2"), False),
+        (("t1", None), ("t1", None), True),
+    ],
+)
+def test_the_younger_of_two_downloads_of_a_recording_is_the_twin(
+    table: JobTable, first: tuple[str, str | None], second: tuple[str, str | None], same: bool
+) -> None:
+    parents = [batch(table, {track: {"track": {"isrc": isrc}}}, name) for name, (track, isrc) in
+               (("One", first), ("Two", second))]  # fmt: skip
+    older, younger = (claim(table, parts[0]) for _, parts in parents)
+    assert (table.twin(older), table.twin(younger)) == (False, same)
+
+
+def test_what_a_service_said_is_known_for_an_hour(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared.metadata.put("spotify:track:1", {"name": "One"})
+    shared.metadata.put("spotify:track:1", {"name": "Two"})
+    assert shared.metadata.get("spotify:track:1") == {"name": "Two"}
+    assert shared.metadata.get("spotify:track:2") is None
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + CACHE_SECONDS + 1)
+    assert shared.metadata.get("spotify:track:1") is None
+
+
+def test_a_wish_is_the_owners_and_is_taken_once(shared: Shared) -> None:
+    mine, eves = shared.of(OWNER).wishes, shared.of("eve").wishes
+    mine.put("t", Wish(("analysis",)))
+    mine.put("t", Wish(("processing", "analysis"), {"model": "embedded"}))
+    with shared.database.write() as connection:
+        assert eves.take(connection, "t") == Wish()
+        assert mine.take(connection, "t") == Wish(("processing", "analysis"), {"model": "embedded"})
+        assert mine.take(connection, "t") == Wish()
