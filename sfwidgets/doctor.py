@@ -169,7 +169,7 @@ def _spotify(settings: Settings) -> Finding:
         )
     if mode == "spotifyapi" or lacking in variables:
         return Finding(
-            part="spotify", state="missing", sentence=f"{lacking} is not set; make an app at "
+            part="spotify", state="missing", sentence=f"{lacking} must be set; make an app at "
             "developer.spotify.com/dashboard to have both",
         )  # fmt: skip
     if spotdl.program(settings) is None:

@@ -154,9 +154,11 @@ def test_models_and_doctor_say_what_there_is(soundforge: Any, tmp_path: Path) ->
     assert not models["htdemucs"]["installed"]
     assert sum(m["isDefault"] for m in models.values()) == 1
     findings = {f["part"]: f for f in json.loads(soundforge("doctor", "--json").stdout)}
-    assert {"models", "gpu", "ffmpeg", "database", "redis", "spotify", "spotdl"} <= set(findings)
+    assert {"models", "gpu", "ffmpeg", "database", "redis", "spotify", "spotdl", "downloads"} <= set(findings)
     assert findings["database"]["state"] == "ok"
-    elsewhere = json.loads(soundforge("doctor", "--json", "--library", tmp_path / "elsewhere").stdout)
+    elsewhere = json.loads(
+        soundforge("doctor", "--json", "--library", tmp_path / "elsewhere", SOUNDFORGE_SPOTDL="/none").stdout
+    )
     assert next(f for f in elsewhere if f["part"] == "library")["sentence"].startswith(str(tmp_path / "elsewhere"))
     assert not (tmp_path / "elsewhere").exists()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,7 @@ from sfwidgets.settings import Settings, is_loopback, normal_origin
 NAMES = (
     "API_GATEWAY_PORT", "PORT", "SOUNDFORGE_ALLOW_ORIGINS", "SUPABASE_URL", "SUPABASE_KEY", "SPOTIFY_CLIENT_ID",
     "SPOTIFY_CLIENT_SECRET", "SPOTIFY_API_MODE", "REDIS_URL", "POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB",
-    "DATABASE_URL",
+    "DATABASE_URL", "SOUNDFORGE_SPOTDL",
 )  # fmt: skip
 
 
@@ -153,10 +154,21 @@ def test_nothing_is_handed_on_that_is_not_set() -> None:
     assert not set(launch.environment(Settings())) & (set(NAMES) - {"SPOTIFY_API_MODE"})
 
 
+@pytest.fixture
+def spotdl(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A program that only says its version, in the place of spotDL, whose start takes seconds."""
+    program = tmp_path / "spotdl"
+    program.write_text("#!/bin/sh\necho 4.5.2\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("SOUNDFORGE_SPOTDL", str(program))
+    return program
+
+
 def said_by_doctor() -> str:
     return "\n".join(f"{finding.part} {finding.state} {finding.sentence}" for finding in examine(Settings()))
 
 
+@pytest.mark.usefixtures("spotdl")
 def test_the_doctor_lists_old_names_that_are_without_effect(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     said = said_by_doctor()
     assert "without effect" not in said
@@ -177,7 +189,43 @@ def test_the_doctor_lists_old_names_that_are_without_effect(monkeypatch: pytest.
     assert "CUDA_VISIBLE_DEVICES" not in said
 
 
+@pytest.mark.usefixtures("spotdl")
 def test_a_database_of_ones_own_makes_the_postgres_names_good(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("POSTGRES_DB", "forge")
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'own.db'}")
     assert "without effect" not in said_by_doctor()
+
+
+def test_the_doctor_says_how_links_are_read_and_who_downloads(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, spotdl: Path
+) -> None:
+    monkeypatch.setenv("SOUNDFORGE_OFFLINE", "false")
+    said = said_by_doctor()
+    assert "spotify ok links are read by spotDL; searching needs credentials" in said
+    assert f"spotdl ok 4.5.2 in {spotdl}" in said
+    assert re.search(r"downloads ok 4 at once; yt-dlp 20\d\d\.[\d.]+, converted by /\S*ffmpeg", said)
+    monkeypatch.setenv("SPOTIFY_CLIENT_ID", "id")
+    assert "spotify missing SPOTIFY_CLIENT_SECRET must be set" in said_by_doctor()
+    monkeypatch.setenv("SPOTIFY_CLIENT_SECRET", SECRET)
+    monkeypatch.setenv("SOUNDFORGE_OFFLINE", "true")
+    said = said_by_doctor()
+    assert "spotify ok asked with the credentials that are set, which were not tried" in said
+    assert "downloads off forbidden by SOUNDFORGE_OFFLINE" in said
+    assert SECRET not in said
+    spotdl.write_text("#!/nowhere/python\n")
+    assert "spotdl missing" in said_by_doctor()
+    monkeypatch.setenv("SOUNDFORGE_SPOTDL", str(tmp_path / "none"))
+    monkeypatch.setenv("SPOTIFY_API_MODE", "spotdl")
+    said = said_by_doctor()
+    assert f"spotdl missing SOUNDFORGE_SPOTDL={tmp_path / 'none'} is no program" in said
+    assert "spotify missing links can't be read" in said
+
+
+def test_without_spotdl_the_second_way_is_left(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    said = said_by_doctor()
+    assert "spotdl off not installed, `make setup` does that; yt-dlp downloads alone" in said
+    assert "spotify off links can't be read: there are neither credentials nor spotDL" in said
+    monkeypatch.setenv("SPOTIFY_API_MODE", "spotifyapi")
+    assert "spotify missing SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET must be set" in said_by_doctor()

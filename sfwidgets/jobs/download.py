@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection
@@ -29,21 +31,28 @@ def download(attempt: Attempt) -> None:
     if wanted.isrc is not None and _share(attempt, track_id, _there(attempt, isrc=wanted.isrc), wanted):
         return
     with attempt.workspace() as folder:
-        attempt.stage("Waiting for its turn")
-        slots = _slots()
-        while not slots.acquire(timeout=SLOT_SECONDS):
-            attempt.progress(0.0)
-        try:
-            paused = attempt.paused()
-            if paused:
-                raise LaterError(paused)
+        with _turn(attempt):
             got = sources.download(
                 wanted, folder, attempt.settings,
                 format=attempt.job.options["format"], bitrate=attempt.job.options["bitrate"], progress=attempt.report,
             )  # fmt: skip
-        finally:
-            slots.release()
         _admit(attempt, track_id, wanted, got)
+
+
+@contextmanager
+def _turn(attempt: Attempt) -> Iterator[None]:
+    """Wait until one more download may be on the network; raises `LaterError` where all are to wait by then."""
+    slots = _slots()
+    waited = not slots.acquire(blocking=False)
+    while waited and not slots.acquire(timeout=SLOT_SECONDS):
+        attempt.report(0.0, "Waiting for its turn")
+    try:
+        paused = attempt.paused() if waited else 0.0
+        if paused:
+            raise LaterError(paused)
+        yield
+    finally:
+        slots.release()
 
 
 def _there(attempt: Attempt, **which: str) -> StoredAudio | None:
@@ -60,7 +69,6 @@ def _share(attempt: Attempt, track_id: str, stored: StoredAudio | None, wanted: 
 
 
 def _admit(attempt: Attempt, track_id: str, wanted: SourceTrack, got: sources.Downloaded) -> None:
-    attempt.stage("Adding it to the library")
     audio.sync_file(got.path)
     digest = audio.content_hash(got.path)
     with attempt.library.placed(got.path, digest, got.info, got.path.suffix) as stored:

@@ -174,7 +174,10 @@ def run_job(job_id: str, task: str) -> None:
         return
     _forget_earlier_attempts(shared, claim.job)
     attempt = Attempt(shared, claim)
-    _tell_all(shared, claim.job)
+    if claim.begun:
+        _tell_all(shared, claim.job)
+    else:
+        _tell(claim.job)
     with _lease(shared, claim.job):
         try:
             _work(attempt)

@@ -25,10 +25,10 @@ def counts(by_status: dict[str, int]) -> dict[str, int]:
     }  # fmt: skip
 
 
-def begin(connection: Connection, batch_id: str) -> None:
-    """Note that a part of a batch has begun: the batch runs, and its queue waits for nothing any more."""
+def begin(connection: Connection, batch_id: str) -> bool:
+    """Note that a part of a batch has begun: it runs, and waits for nothing; returns whether that is new."""
     waiting = or_(jobs.c.status == "queued", jobs.c.not_before.is_not(None))
-    connection.execute(
+    changed = connection.execute(
         update(jobs)
         .where(jobs.c.id == batch_id, jobs.c.status.in_(RUNNING), waiting)
         .values(
@@ -36,6 +36,7 @@ def begin(connection: Connection, batch_id: str) -> None:
             started_at=func.coalesce(jobs.c.started_at, time.time()),
         )
     )  # fmt: skip
+    return bool(changed.rowcount)
 
 
 def settle(connection: Connection, batch_id: str) -> None:

@@ -44,6 +44,8 @@ class Claim:
 
     job: Job
     settings: dict[str, Any]
+    begun: bool
+    """Whether that changed the batch that the job is a part of."""
 
 
 @dataclass(frozen=True)
@@ -236,9 +238,8 @@ class JobTable:
         )
         with self._database.write() as connection:
             row = connection.execute(taken).first()
-            if row is not None and row.parent is not None:
-                batches.begin(connection, row.parent)
-        return None if row is None else Claim(_job(row), row.settings)
+            begun = row is not None and row.parent is not None and batches.begin(connection, row.parent)
+        return None if row is None else Claim(_job(row), row.settings, begun)
 
     def renew(self, job: Job) -> None:
         """Renew the lease; raises `LeaseLostError` where this attempt no longer holds it."""

@@ -12,13 +12,15 @@ from sfwidgets.errors import SlowDownError, UpstreamError
 from sfwidgets.models import AudioInfo, Bitrate, DownloadFormat, SourceTrack
 from sfwidgets.settings import Settings
 from sfwidgets.sources import spotdl, ytdlp
-from sfwidgets.sources.check import check
+from sfwidgets.sources.check import UnfitError, check
 
 Progress = Callable[[float, str], None]
 """Told the share done, 0 to 1, and the stage; what it raises ends the work."""
 
 PROVIDERS = ("youtube-music", "youtube")
 """Where spotDL looks, in this order."""
+NO_NETWORK = "no_network"
+"""The code of errors for which no other way is worth trying."""
 MOST_CANDIDATES = 3
 """How many of what yt-dlp finds are tried."""
 
@@ -56,14 +58,14 @@ def download(
         place.mkdir()
         try:
             path = way(place)
-            progress(0.97, "Checking")
+            progress(0.98, "Checking")
             return Downloaded(path, check(path, track, lambda: progress(0.98, "Checking")), by)
-        except SlowDownError:
-            raise
         except UpstreamError as error:
-            failed.append((by, error))
-            if error.code == "no_network":
+            if isinstance(error, SlowDownError):
                 raise
+            failed.append((by, error))
+            if error.code == NO_NETWORK:
+                break
             shutil.rmtree(place, ignore_errors=True)
     raise _nothing(failed)
 
@@ -85,9 +87,9 @@ def _ways(
             )  # fmt: skip
     try:
         found = ytdlp.candidates(track, progress=progress)
-    except SlowDownError:
-        raise
     except UpstreamError as error:
+        if isinstance(error, SlowDownError):
+            raise
         failed.append(("yt-dlp", error))
         return
     for candidate in found[:MOST_CANDIDATES]:
@@ -102,7 +104,8 @@ def _ways(
 def _nothing(failed: list[tuple[str, UpstreamError]]) -> UpstreamError:
     """Return the error of a recording that no way had: what each said, once, and what to do."""
     said = dict.fromkeys(f"{by}: {error.message}" for by, error in failed)
-    unfit = next((error.code for _, error in failed if error.code == "unfit_download"), failed[-1][1].code)
+    codes = [error.code for _, error in failed]
+    code = next((code for code in codes if code == UnfitError.code), codes[0])
     return UpstreamError(
-        f"It could not be had. {' '.join(said)} Try again later, or add the song as a file.", code=unfit
+        f"It could not be had. {' '.join(said)} Try again later, or add the song as a file.", code=code
     )

@@ -140,7 +140,9 @@ def _signal(group: int, number: signal.Signals) -> None:
 
 def _environment(extra: Mapping[str, str]) -> dict[str, str]:
     ours = {name: value for name, value in os.environ.items() if name not in _OURS and not _SECRET.search(name)}
-    return {**ours, **_PLAIN_OUTPUT, **extra}
+    # Deno is beside Python: yt-dlp and spotDL run YouTube's JavaScript with it.
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+    return {**ours, **_PLAIN_OUTPUT, "PATH": path, **extra}
 
 
 def _duration(seconds: float) -> str:

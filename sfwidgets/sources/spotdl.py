@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import sys
@@ -104,7 +103,7 @@ def download(
             ],
             place, output.read, lambda: progress(*_state(output, place, made, track)), seconds,
         )  # fmt: skip
-        if made.is_file():
+        if output.downloaded and made.is_file():
             return made.rename(folder / made.name)
         raise output.error(audio=audio, more=_left_behind(place))
 
@@ -145,8 +144,6 @@ def _common() -> list[str]:
         "--log-level", "DEBUG",
         "--log-format", "%(message)s",
         "--ffmpeg", str(ffmpeg.program()),
-        "--no-cache",
-        "--max-retries", "3",
     ]  # fmt: skip
 
 
@@ -162,13 +159,12 @@ def _run(
     if found is None:
         missing = "is not installed" if settings.spotdl is None else f"is not at {settings.spotdl} (SOUNDFORGE_SPOTDL)"
         raise UnavailableError(f"spotDL {missing}: make setup installs it.", code="no_spotdl")
-    # Its own home: no one's configuration changes what it does, and nothing of it stays. Deno is beside it.
+    # Its own home: no one's configuration changes what it does, and nothing of it stays.
     environment = {
         "HOME": str(place),
         "XDG_CONFIG_HOME": str(place / ".config"),
         "XDG_CACHE_HOME": str(place / ".cache"),
         "TMPDIR": str(place),
-        "PATH": os.pathsep.join((str(found.parent), os.environ.get("PATH", os.defpath))),
     }
     argv = [str(found), *arguments]
     return process.run(argv, folder=place, on_line=on_line, tick=tick, seconds=seconds, environment=environment)

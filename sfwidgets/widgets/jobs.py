@@ -147,7 +147,7 @@ class JobQueue(View):
         return table(self._rows())
 
     def _rows(self) -> list[dict[str, Any]]:
-        found = self._wb.jobs(limit=RECENT, children=True)
+        found = self._wb.jobs(limit=RECENT, children=False)
         ended = {handle.id: handle.last.completed_at for handle in found}
         shown = [handle for handle in found if (at := ended[handle.id]) is None or at.timestamp() > self._cleared]
         tracks = _tracks(self._wb, {job.track_id for job in (handle.last for handle in shown) if job.track_id})

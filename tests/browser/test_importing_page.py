@@ -209,10 +209,9 @@ def test_a_playlist_s_link_is_looked_up_chosen_from_and_downloaded(
     expect(boxes.nth(1)).not_to_be_checked()
     expect(found.get_by_role("button", name="Download 2,344 tracks")).to_be_focused()
     expect(found).to_contain_text("and 2,145 more, which are ticked, too")
-    for width in (360, 1280):
-        page.set_viewport_size({"width": width, "height": 900})
-        assert serious(page, ".sf-importing") == []
-        assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
+    page.set_viewport_size({"width": 360, "height": 900})
+    assert serious(page, ".sf-importing") == []
+    assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
     found.get_by_role("button", name="Tick none").click()
     expect(found).to_contain_text("and 2,145 more, which are not ticked")
     expect(found.get_by_role("button", name="Download", exact=True)).to_be_disabled()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import cloudpickle
@@ -16,7 +17,7 @@ from sfwidgets.models import JobKind
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers can't import the tests
 
 Step = tuple[float, str, Any]
-"""When (seconds), what (`create claim stage progress complete fail`), and a word, a share or a sentence."""
+"""When (seconds), what (`create claim stage progress pause complete fail`), and a word, a share, seconds or a sentence."""
 
 
 def perform(plan: Sequence[tuple[str, str, JobKind, Sequence[Step]]]) -> dict[str, list[tuple[str, int, float, float]]]:
@@ -54,7 +55,10 @@ def perform(plan: Sequence[tuple[str, str, JobKind, Sequence[Step]]]) -> dict[st
         elif what == "complete":
             jobs[number].complete(lambda _connection: None, result={"stemSet": "none"})
         elif what == "fail":
-            worker._end(lambda number=number, value=value: shared.jobs.fail(jobs[number].job, value, "on_purpose"))
+            failed = partial(shared.jobs.fail, jobs[number].job, value, "on_purpose")
+            worker._end(shared, failed)
+        elif what == "pause":
+            worker._tell(shared.jobs.pause_downloads(jobs[number].job, value, why="On purpose."))
         after = time.time()
         job = jobs[number] if what == "create" else jobs[number].job
         if what not in ("create", "claim"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import time
@@ -19,6 +20,7 @@ from stand_ins import EPISODE, LOCAL, REMOVED, StandIns, stand_ins
 
 from sfwidgets import Workbench
 from sfwidgets.jobs import stop_cluster
+from tests.server.live_clients import Listener, listening
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 SENTENCE_404 = "Track file not found. Download the track first."
@@ -313,6 +315,25 @@ def test_a_link_alone_is_downloaded_and_what_was_asked_before_it_was_there_follo
     until(lambda: ask("GET", "/api/process/track/early").status == 200)
     separated = ended("process", ask("GET", "/api/process/track/early").json["id"])
     assert (separated["status"], separated["options"]["twoStems"]) == ("completed", "drums")
+
+
+def test_who_follows_a_track_is_told_of_its_download_and_of_what_comes_then(
+    server: Server, ask: Ask, elsewhere: StandIns
+) -> None:
+    url = elsewhere.spotify.add_track("Followed", duration_ms=2000)["uri"]
+    body = {"trackId": "followed", "spotifyUrl": url, "autoAnalyze": True}
+
+    async def scenario() -> Listener:
+        async with listening(server, "plain", "followed") as listener:
+            assert (await asyncio.to_thread(ask, "POST", "/api/download/track", body)).status == 202
+            await listener.until(lambda: listener.got and listener.got[-1][0] == "analysis:completed", 60)
+            return listener
+
+    told = asyncio.run(scenario()).long()
+    assert {data["trackId"] for _, data in told} == {"followed"}
+    for kind in ("download", "analysis"):
+        first, *between, last = [name for name, _ in told if name.startswith(kind)]
+        assert (first, set(between), last) == (f"{kind}:job:created", {f"{kind}:job:updated"}, f"{kind}:job:completed")
 
 
 def test_a_batch_is_shown_with_its_parts_and_asked_for_again(

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from server_ext.live.connection import Connection
 from server_ext.live.frames import Frame
 from sfwidgets import Workbench
 from sfwidgets.jobs.events import Watch
+from sfwidgets.models import Job
 from tests.server import live_jobs
 
 Song = Callable[..., Path]
@@ -208,6 +210,67 @@ def test_who_comes_late_is_told_how_things_stand_once(shared_wb: Workbench, live
         assert one.names == ["analysis:job:error", "analysis:error"]
         await live.close()
         assert _watches(shared_wb) <= others
+
+    asyncio.run(scenario())
+
+
+def test_a_download_that_is_paused_is_queued_again_and_says_until_when(shared_wb: Workbench, live: Live) -> None:
+    steps = [(0.0, "create", None), (0.05, "claim", None), (0.1, "progress", 0.3), (0.3, "pause", 600)]
+
+    async def scenario() -> None:
+        client, late = _Client(live), _Client(live)
+        await client.subscribe("paused")
+        future = await asyncio.to_thread(live_jobs.start, shared_wb, [("paused", "local", "download", steps)])
+        async with asyncio.timeout(30):
+            while "queued" not in [data["status"] for _, _, data in client.got][1:]:
+                await asyncio.sleep(0.01)
+        await late.subscribe("paused")
+        ((job, *_), *_) = (await asyncio.to_thread(future.result))["paused"]
+        await asyncio.to_thread(shared_wb.job(job).cancel)
+        await late.until("download:job:cancelled")
+        await client.until("download:job:cancelled")
+        assert [(name, data["status"]) for _, name, data in client.got if data["progress"] != 30] == [
+            ("download:job:created", "queued"), ("download:job:updated", "processing"),
+            ("download:job:updated", "queued"), ("download:job:cancelled", "cancelled"),
+        ]  # fmt: skip
+        seqs = [data["seq"] for _, _, data in client.got]
+        assert seqs == sorted(set(seqs))
+        assert late.names == ["download:job:updated", "download:job:cancelled"]
+        (paused,) = [data for _, _, data in client.got if data["status"] == "queued" and data["seq"] > 1]
+        assert late.got[0][2] == paused
+        left = datetime.fromisoformat(paused["notBefore"]) - datetime.now(UTC)
+        assert 500 < left.total_seconds() <= 600
+        await live.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_batch_is_followed_by_its_id(shared_wb: Workbench, live: Live) -> None:
+    jobs, table = shared_wb._jobs, shared_wb._jobs.table
+    batch, parts = table.submit_batch(
+        "local", "download", {"part-1": {}, "part-2": {}}, options={"name": "Parts"}, settings={}
+    )
+    first, second = [claim.job for part in parts if (claim := table.claim(part.id, f"elsewhere 1 1.0 {part.id}"))]
+
+    def complete(job: Job) -> Job:
+        with shared_wb._shared.database.write() as connection:
+            return table.complete(connection, job, output_path=None, result={})
+
+    async def scenario() -> None:
+        client = _Client(live)
+        await client.subscribe(batch.id, "job")
+        for end in (lambda: table.fail(first, "Nothing was found.", "no_match"), lambda: complete(second)):
+            for changed in jobs.with_parent(end()):
+                jobs._hub.tell(changed)
+        await client.until("batch:job:completed")
+        assert {name for _, name, _ in client.got} == {"batch:job:updated", "batch:job:completed"}
+        documents = [data for _, _, data in client.got]
+        assert [data["progress"] for data in documents] == [0, 50, 100]
+        assert {(data["id"], data["trackId"], data["options"]["name"]) for data in documents} == {
+            (batch.id, None, "Parts")
+        }
+        assert documents[-1]["result"] == {"total": 2, "completed": 1, "failed": 1, "cancelled": 0}
+        await live.close()
 
     asyncio.run(scenario())
 

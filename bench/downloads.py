@@ -1,0 +1,78 @@
+"""How fast a playlist of 500 tracks goes through when a track takes 50 ms, and whether memory stays flat.
+
+The ideal is 500 × 50 ms over 4 downloads at once: 6.25 s. The stand-in for spotDL is a process of its own, as spotDL is;
+its 50 ms are slept, and everything else is the real path: the table, Dask, the check of the file, the library.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "jobs"))
+from stand_in_spotdl import StandInSpotdl, songs
+
+from sfwidgets import Workbench
+from sfwidgets.jobs import stop_cluster
+from sfwidgets.jobs.cluster import DOWNLOAD, connect
+from sfwidgets.models import SourceList, SourceTrack
+
+SECONDS, AT_ONCE = 0.05, 4
+
+
+def main() -> None:
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 500
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        (root / "spotdl").mkdir()
+        program = StandInSpotdl(root / "spotdl", seconds=SECONDS, light=True)
+        os.environ |= {
+            "SOUNDFORGE_SPOTDL": str(program.path), "SOUNDFORGE_DOWNLOADS": str(AT_ONCE), "SOUNDFORGE_OFFLINE": "false",
+        }  # fmt: skip
+        with Workbench(root / "library") as wb:
+            wb.download(_list("warm", 8)).wait(60)
+            worker = _worker(wb)
+            before = worker.memory_info().rss
+            began = time.perf_counter()
+            batch = wb.download(_list("song", count))
+            asked = time.perf_counter() - began
+            half = 0
+            while not batch.value.done:
+                time.sleep(0.05)
+                if not half and batch.value.progress >= 50:
+                    half = worker.memory_info().rss
+            took = time.perf_counter() - began
+            after = worker.memory_info().rss
+            assert batch.result == {"total": count, "completed": count, "failed": 0, "cancelled": 0}, batch.result
+        stop_cluster(wb.settings)
+    ideal = count * SECONDS / AT_ONCE
+    print(
+        f"{count} tracks of {SECONDS * 1000:.0f} ms, {AT_ONCE} at once: {took:.2f} s, ideal {ideal:.2f} s: {ideal / took:.0%}"
+    )
+    print(
+        f"  asked for in {asked:.2f} s; the worker's memory {before / 2**20:.0f} → {half / 2**20:.0f} → {after / 2**20:.0f} MB"
+    )
+
+
+def _list(prefix: str, count: int) -> SourceList:
+    names = [f"{prefix}{number}" for number in range(count)]
+    tracks = tuple(SourceTrack.model_validate(song) for song in songs(*names))
+    return SourceList(type="playlist", id=prefix, name=prefix, tracks=tracks)
+
+
+def _worker(wb: Workbench) -> psutil.Process:
+    client = connect(wb.settings)
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    (address,) = [address for address, worker in workers.items() if DOWNLOAD in worker["resources"]]
+    (pid,) = client.run(os.getpid, workers=[address]).values()
+    client.close()
+    return psutil.Process(pid)
+
+
+if __name__ == "__main__":
+    main()
