@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     device: Device = Field(default="auto", validation_alias=AliasChoices("SOUNDFORGE_DEVICE", "device"))
     precision: Precision = Field(default="auto", validation_alias=AliasChoices("SOUNDFORGE_PRECISION", "precision"))
     offline: bool = Field(default=False, validation_alias=AliasChoices("SOUNDFORGE_OFFLINE", "offline"))
-    """True: never ask a model hub for anything."""
+    """True: never ask a model hub, Spotify or YouTube for anything."""
 
     idle_minutes: float = Field(
         default=10.0, gt=0, validation_alias=AliasChoices("SOUNDFORGE_IDLE_MINUTES", "idle_minutes")

@@ -113,7 +113,7 @@ class Jobs:
 
     def following(self, job: Job) -> Job | None:
         """Return the job that was asked for when this one had ended, once there is one."""
-        if not job.done or not job.then:
+        if not job.done or not job.then or job.track_id is None:
             return None
         newest = self.table.newest(job.owner, kind=job.then[0], track_id=job.track_id, limit=1)
         return next((found for found in newest if not found.done or found.created_at >= job.created_at), None)

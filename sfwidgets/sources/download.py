@@ -13,6 +13,7 @@ from sfwidgets.models import AudioInfo, Bitrate, DownloadFormat, SourceTrack
 from sfwidgets.settings import Settings
 from sfwidgets.sources import spotdl, ytdlp
 from sfwidgets.sources.check import UnfitError, check
+from sfwidgets.sources.metadata import check_online
 
 Progress = Callable[[float, str], None]
 """Told the share done, 0 to 1, and the stage; what it raises ends the work."""
@@ -50,8 +51,9 @@ def download(
     """Get a recording into a folder. What does not fit is followed by the next candidate.
 
     Raises `SlowDownError` where a service turns us away for a while, `UpstreamError` with what became of each way where
-    none had it, `DiskFullError`, and whatever `progress` raises.
+    none had it, `UnavailableError` where the settings forbid to ask, `DiskFullError`, and whatever `progress` raises.
     """
+    check_online(settings)
     failed: list[tuple[str, UpstreamError]] = []
     for by, way in _ways(track, settings, format, bitrate, progress, failed):
         place = folder / f"way-{len(failed)}"

@@ -147,10 +147,10 @@ class _Fetch:
                 raise
         after = {"retryAfter": ASK_AGAIN_SECONDS}
         if self._waiting:
-            raise SlowDownError(f"{self._waiting}. It goes on by itself: ask again later.", details=after)
+            raise SlowDownError(f"{self._waiting}. It goes on by itself: ask again in a few seconds.", details=after)
         seconds = time.monotonic() - began
         raise UpstreamTimeoutError(
-            f"Spotify has not answered in full after {seconds:.0f} s. It goes on by itself: ask again later.",
+            f"Spotify has not answered in full after {seconds:.0f} s. It goes on by itself: ask again in a few seconds.",
             details=after,
         )
 
