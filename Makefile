@@ -53,8 +53,8 @@ browser: # The tests of the widgets need a real Chromium
 demo: setup ## Run the pipeline on real music: make demo [AUDIO=song.mp3] [MODEL=auto]
 	$(BIN)/python -m sfwidgets.demo --out $(DEMO) --model $(MODEL) $(if $(AUDIO),--audio "$(AUDIO)")
 
-test: setup browser ## Run the tests
-	$(BIN)/python -m pytest -q
+test: setup browser ## Run the tests, in two processes: much of their time is waiting
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 soak: setup browser ## Run the tests with the full counts
 	$(BIN)/python -m pytest -q -m "soak or not soak" --timeout 3600

