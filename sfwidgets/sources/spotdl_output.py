@@ -10,7 +10,8 @@ import logging
 import re
 from collections import deque
 
-from sfwidgets.errors import DiskFullError, SlowDownError, SoundForgeError, UpstreamError
+from sfwidgets.errors import SlowDownError, SoundForgeError, UpstreamError
+from sfwidgets.sources.trouble import known_trouble, last_fault
 
 log = logging.getLogger(__name__)
 
@@ -38,21 +39,9 @@ _FAILED = re.compile(r"\S+ - ([A-Z]\w+): (.*)")
 _NOT_SAVED = re.compile(r".* generated an exception: (.*)")
 _FOUND = re.compile(r"Found (\d+) songs in (.*) \((?:Album|Artist|Playlist)\)")
 _WAITING = re.compile(r"rate/request limit.*Retry will occur after: (\d+)")
-_YT_DLP = re.compile(r"ERROR: (?:\[[^\]]*\] (?:[\w-]+: )?)?(.*)")
-_ADVICE = re.compile(r"[;.]? *(?:\(caused by|please report this issue|Use --|See +https|Check if|Confirm you are on).*")
-"""What yt-dlp adds for people who call it themselves."""
-
+_ASKED = "Spotify, or where the music is,"
 _CRASHES = frozenset({"AttributeError", "IndexError", "KeyError", "TypeError", "ValueError"})
 
-_NO_ROOM = re.compile(r"\[Errno (?:28|122)\]|No space left on device|Disk quota exceeded|exit code -28")
-_ROBOT = re.compile("not a bot|captcha", re.IGNORECASE)
-_LONG_PAUSE = re.compile("rate-limited by YouTube")
-_PAUSE = re.compile("HTTP Error 429|Too Many Requests|http status: 429|429 Client Error|Status Code: 429")
-_NO_NETWORK = re.compile(
-    "Failed to resolve|Could not resolve|Name or service not known|Temporary failure in name resolution|getaddrinfo"
-    "|Network is unreachable|No route to host|Connection refused|Could not connect|Failed to connect"
-    "|Failed to establish a new connection|ConnectTimeout|Failed to complete request|Request kept failing"
-)
 _REFUSED = re.compile("Could not get |Invalid JSON|Failed to fetch")
 """How SpotipyFree says that Spotify answered with an error; which one, it keeps to itself."""
 
@@ -86,7 +75,7 @@ class Output:
         elif found := _WAITING.search(line):
             self.wait = float(found[1])
             if self.wait > LONGEST_WAIT:
-                raise SlowDownError("Spotify wants a pause of spotDL.", details={"retryAfter": self.wait})
+                raise SlowDownError("Spotify asks for a pause", details={"retryAfter": self.wait})
         elif found := _EXCEPTION.fullmatch(line):
             self._complaints.append((found[1], found[2]))
 
@@ -124,7 +113,7 @@ class Output:
             blocked = ", which may have blocked this machine" if self._blocked else ""
             place = _PROVIDERS.get(audio or "", "what it searched")
             return UpstreamError(f"spotDL found no match for the song on {place}{blocked}.", code="no_match")
-        known = known_error(f"{self.complaints}\n{more}")
+        known = known_trouble(f"{self.complaints}\n{more}", asked=_ASKED)
         if known is not None:
             return known
         log.warning("spotDL failed. The last it said:\n%s", "\n".join(self._last))
@@ -137,8 +126,7 @@ class Output:
         elif not self._complaints:
             why = "it ended without a word. The log has more"
         else:
-            found = next((_YT_DLP.fullmatch(text) for _, text in reversed(self._complaints) if "ERROR: " in text), None)
-            why = _ADVICE.sub("", found[1] if found else f"{kind}: {last}")[:300].rstrip(" .:")
+            why = last_fault(self.complaints) or f"{kind}: {last}"[:300].rstrip(" .:")
         return UpstreamError(f"spotDL failed: {why}.", code="download_failed")
 
     def missing_error(self) -> SoundForgeError | None:
@@ -147,32 +135,10 @@ class Output:
         Songs that are gone from Spotify are no error: they are left out of what was saved.
         """
         said = "\n".join(self.not_saved)
-        known = known_error(said)
+        known = known_trouble(said, asked=_ASKED)
         if known is None and (refused := len(_REFUSED.findall(said))):
             return UpstreamError(
                 f"Spotify told spotDL nothing of {refused} of the list's {self.listed} songs. Try again later, or set "
                 "SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET.",
             )
         return known
-
-
-def known_error(said: str) -> SoundForgeError | None:
-    """Return the error behind what a program said, where it is one that has nothing to do with the song."""
-    if _NO_ROOM.search(said):
-        return DiskFullError("There is no room left on the disk. Free some space and try again.")
-    if _ROBOT.search(said):
-        return SlowDownError(
-            "YouTube takes us for a robot: too many requests came from here. Try again in 5 minutes.",
-            details={"retryAfter": 300.0},
-        )
-    if _LONG_PAUSE.search(said):
-        return SlowDownError("YouTube wants a pause. Try again in an hour.", details={"retryAfter": 3600.0})
-    if _PAUSE.search(said):
-        return SlowDownError(
-            "spotDL was asked for fewer requests. Try again in a minute.", details={"retryAfter": 60.0}
-        )
-    if _NO_NETWORK.search(said):
-        return UpstreamError(
-            "spotDL can't reach Spotify or where the music is. Check the connection to the internet.", code="no_network"
-        )
-    return None

@@ -16,11 +16,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
-from sfwidgets.audio import NO_ROOM, full_disk_is_told
+from sfwidgets.audio import full_disk_is_told
 from sfwidgets.errors import (
     AudioError,
-    DiskFullError,
-    SlowDownError,
     SoundForgeError,
     UpstreamError,
     UpstreamTimeoutError,
@@ -30,6 +28,7 @@ from sfwidgets.sources import ffmpeg, process
 from sfwidgets.sources.artwork import fetch_picture
 from sfwidgets.sources.check import UnfitError
 from sfwidgets.sources.matching import Candidate, likeliest_first
+from sfwidgets.sources.trouble import known_trouble, last_fault
 
 __all__ = ["Candidate", "candidates", "download"]
 
@@ -67,18 +66,6 @@ _HOSTS = frozenset({"www.youtube.com", "youtube.com", "m.youtube.com", "music.yo
 _ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[0-9]{7}")
 _QUERY_LENGTH = 200
 
-_FAULT = re.compile(r"^ERROR: (?:\[[^\]]*\] (?:[\w-]+: )?)?(.*)", re.MULTILINE)
-_ADVICE = re.compile(r"[;.]? *(?:\(caused by|please report this issue|Use --|See +https|Check if|Confirm you are on).*")
-"""What yt-dlp adds for people who call it themselves."""
-
-_NO_ROOM = re.compile(rf"\[Errno (?:{'|'.join(map(str, NO_ROOM))})\]")
-_ROBOT = re.compile("not a bot|captcha challenge")
-_LIMITED = re.compile("has been rate-limited by YouTube")
-_TOO_MANY = re.compile("HTTP Error 429|Too Many Requests")
-_OFFLINE = re.compile(
-    "Failed to resolve|Name or service not known|Temporary failure in name resolution|Network is unreachable"
-    "|Connection refused|No route to host"
-)
 _REFUSED = re.compile("larger than max-filesize|does not pass filter")
 _OUTDATED = re.compile(
     "Requested format is not available|HTTP Error 403|Unable to extract|nsig extraction"
@@ -271,25 +258,14 @@ def _tags(track: SourceTrack) -> dict[str, str]:
 
 def _error(tail: str, what: str) -> SoundForgeError:
     """Return the error for what yt-dlp said last; `what` begins its sentence."""
-    if _NO_ROOM.search(tail):
-        return DiskFullError(f"{what}: there is no room left on the disk. Free some space and try again.")
-    if _ROBOT.search(tail):
-        return SlowDownError(
-            "YouTube takes us for a robot: too many requests came from here. Try again in 5 minutes.",
-            details={"retryAfter": 300},
-        )
-    if _LIMITED.search(tail):
-        return SlowDownError("YouTube wants a pause. Try again in an hour.", details={"retryAfter": 3600})
-    if _TOO_MANY.search(tail):
-        return SlowDownError("YouTube wants fewer requests. Try again in a minute.", details={"retryAfter": 60})
-    if _OFFLINE.search(tail):
-        return UpstreamError(f"{what}: it can't be reached. Check the connection to the internet.", code="no_network")
+    known = known_trouble(tail, asked="YouTube")
+    if known is not None:
+        return known
     if _REFUSED.search(tail):
         return UpstreamError(f"{what}: it is too large for a song, or a live stream.", code="download_failed")
     log.warning("yt-dlp failed: %s", tail)
-    faults = _FAULT.findall(tail)
-    if not faults:
+    said = last_fault(tail)
+    if said is None:
         return UpstreamError(f"{what}: it ended without a word. The log has more.", code="download_failed")
-    said = _ADVICE.sub("", faults[-1])[:300].rstrip(" .:")
     hint = " A newer yt-dlp may know better: `pip install -U yt-dlp`." if _OUTDATED.search(tail) else ""
     return UpstreamError(f"{what}: {said}.{hint}", code="download_failed")

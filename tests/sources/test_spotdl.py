@@ -377,8 +377,8 @@ def test_the_real_program_without_a_network_is_our_sentence(real: Real) -> None:
 
 
 @needs_spotdl
-def test_a_program_for_youtubes_javascript_is_beside_it() -> None:
-    assert os.access(Path(sys.prefix, "spotdl", "bin", "deno"), os.X_OK)
+def test_a_program_for_youtubes_javascript_is_beside_python() -> None:
+    assert os.access(Path(sys.executable).with_name("deno"), os.X_OK)
 
 
 SEARCHED = """
