@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 
 from sfwidgets.audio import NO_ROOM
 from sfwidgets.errors import DiskFullError, JobCancelledError, ModelUnavailableError, SlowDownError, SoundForgeError
-from sfwidgets.jobs.service import holder_is_dead, holder_name, publish, send, with_parent
+from sfwidgets.jobs.service import holder_is_dead, holder_name, publish, send
 from sfwidgets.library import Claim, LeaseLostError, Library, Shared, workspace_name
 from sfwidgets.models import Job, JobKind, SeparationOptions, one_line
 from sfwidgets.settings import Settings
@@ -29,9 +29,15 @@ log = logging.getLogger(__name__)
 
 RENEW_SECONDS = 4.0
 REPORT_SECONDS = 1.0
+BATCH_SECONDS = 0.25
+"""The least time between two events of a batch that a process tells."""
 CANCEL_CHECK_SECONDS = 0.25
 SLOW_DOWN_SECONDS = 60.0
 """How long downloads wait where a service that wants fewer requests does not say how long."""
+
+
+_batches_told: dict[str, float] = {}
+"""When a batch may be told of again."""
 
 
 class LaterError(Exception):
@@ -48,7 +54,7 @@ class Attempt:
     def __init__(self, shared: Shared, claim: Claim) -> None:
         self.job: Job = claim.job
         self.library: Library = shared.of(claim.job.owner)
-        self.settings: Settings = Settings().model_copy(
+        self.settings: Settings = _settings().model_copy(
             update={
                 "models_dir": None if claim.settings["models_dir"] is None else Path(claim.settings["models_dir"]),
                 "offline": claim.settings["offline"],
@@ -60,7 +66,7 @@ class Attempt:
         self._stage = ""
         self._share = 0.0
         self._reported = (-1, "")
-        self._next_report = 0.0
+        self._next_report = time.monotonic() + REPORT_SECONDS
         self._next_check = 0.0
 
     def stage(self, name: str) -> None:
@@ -276,8 +282,13 @@ def _explain(error: Exception, job_id: str) -> tuple[str, str]:
 
 
 @functools.cache
+def _settings() -> Settings:
+    return Settings()
+
+
+@functools.cache
 def _shared() -> Shared:
-    return Shared(Settings())
+    return Shared(_settings())
 
 
 def _tell(job: Job) -> None:
@@ -287,9 +298,17 @@ def _tell(job: Job) -> None:
 
 
 def _tell_all(shared: Shared, job: Job) -> None:
-    """Tell of a job, and of the batch that it is a part of."""
-    for changed in with_parent(shared.jobs, job):
-        _tell(changed)
+    """Tell of a job, and, now and then, of the batch that it is a part of."""
+    _tell(job)
+    if job.parent is None:
+        return
+    now = time.monotonic()
+    for batch in shared.jobs.many([job.parent]):
+        if batch.done or now >= _batches_told.get(batch.id, 0.0):
+            _batches_told[batch.id] = now + BATCH_SECONDS
+            _tell(batch)
+        if batch.done:
+            _batches_told.pop(batch.id, None)
 
 
 def _tell_end(shared: Shared, job: Job) -> None:

@@ -33,7 +33,7 @@ def separate(server: Server) -> str:
     )  # fmt: skip
     assert (asked.status, asked.body["status"]) == (202, "queued")
     job = str(asked.body["jobId"])
-    until(lambda: state(server, job)["progress"] >= 5)
+    until(lambda: state(server, job)["status"] == "processing")  # by the first progress, a fast machine may be done
     return job
 
 
@@ -52,7 +52,7 @@ def events_of_a_late_subscriber(server: Server) -> list[str]:
 
 
 def test_a_job_survives_kill_9_of_the_server_in_its_middle(wb: Workbench, song: Song) -> None:
-    wb.add(song(30), id="song")
+    wb.add(song(14), id="song")
     library = wb.settings.library
     with start_serve(library, "--dashboard") as server:
         until(lambda: len(server.kernels()) == 1)  # the dashboard's, preheated
@@ -75,7 +75,7 @@ def test_a_job_survives_kill_9_of_the_server_in_its_middle(wb: Workbench, song: 
 
 @pytest.mark.soak
 def test_a_server_that_starts_takes_up_what_a_machine_left_that_lost_its_power(wb: Workbench, song: Song) -> None:
-    job = wb.separate(wb.add(song(30), id="song"), "embedded")
+    job = wb.separate(wb.add(song(14), id="song"), "embedded")
     until(lambda: job.progress >= 5)
     cluster = psutil.Process(json.loads(address_file(wb.settings).read_text())["pid"])
     family = [cluster, *cluster.children(recursive=True)]
@@ -91,7 +91,7 @@ def test_a_server_that_starts_takes_up_what_a_machine_left_that_lost_its_power(w
 
 
 def test_ctrl_c_in_a_terminal_ends_the_server_and_the_dashboard_and_no_job(wb: Workbench, song: Song) -> None:
-    wb.add(song(30), id="song")
+    wb.add(song(14), id="song")
     controller, terminal = os.openpty()
     with start_serve(wb.settings.library, "--dashboard", stdin=terminal) as server:
         until(lambda: answers(f"http://127.0.0.1:{int(urlsplit(server.url).port or 0) + 1}/"))
