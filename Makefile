@@ -62,11 +62,12 @@ soak: setup browser ## Run the tests with the full counts
 fuzz: setup ## Send the API whatever its description allows, and what it does not: longer than the tests do
 	$(BIN)/python tests/server/fuzz.py
 
-bench: setup browser ## Measure speed and memory: separation, analysis, widgets, server
+bench: setup browser ## Measure speed and memory: separation, analysis, widgets, server, downloads
 	$(BIN)/python bench/separation.py
 	$(BIN)/python bench/analysis.py
 	$(BIN)/python bench/widgets.py
 	$(BIN)/python bench/server.py
+	$(BIN)/python bench/downloads.py
 
 screenshots: setup browser ## Render the pictures of the README
 	$(BIN)/python docs/screenshots.py

@@ -51,12 +51,11 @@ def main() -> None:
             assert batch.result == {"total": count, "completed": count, "failed": 0, "cancelled": 0}, batch.result
         stop_cluster(wb.settings)
     ideal = count * SECONDS / AT_ONCE
+    memory = " → ".join(f"{size / 2**20:.0f}" for size in (before, half, after))
     print(
-        f"{count} tracks of {SECONDS * 1000:.0f} ms, {AT_ONCE} at once: {took:.2f} s, ideal {ideal:.2f} s: {ideal / took:.0%}"
+        f"{count} tracks of {SECONDS * 1000:.0f} ms, {AT_ONCE} at once: {took:.2f} s, {ideal / took:.0%} of the ideal"
     )
-    print(
-        f"  asked for in {asked:.2f} s; the worker's memory {before / 2**20:.0f} → {half / 2**20:.0f} → {after / 2**20:.0f} MB"
-    )
+    print(f"  asked for in {asked:.2f} s; memory of the worker: {memory} MB")
 
 
 def _list(prefix: str, count: int) -> SourceList:

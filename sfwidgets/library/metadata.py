@@ -13,6 +13,8 @@ from sfwidgets.library.schema import metadata_cache, wishes
 from sfwidgets.models import JobKind
 
 CACHE_SECONDS = 3600.0
+MOST_WISHES = 5000
+"""How many tracks of an owner may have something waiting for their download."""
 
 
 class MetadataCache:
@@ -55,9 +57,16 @@ class Wishes:
         self._owner = owner
 
     def put(self, track_id: str, wish: Wish) -> None:
-        """Remember a wish; an earlier one of that track is forgotten."""
+        """Remember a wish; an earlier one of that track is forgotten, and so are the oldest beyond `MOST_WISHES`."""
+        oldest = (
+            select(wishes.c.track_id)
+            .where(wishes.c.owner == self._owner)
+            .order_by(wishes.c.created_at.desc())
+            .offset(MOST_WISHES - 1)
+        )
         with self._database.write() as connection:
             self.take(connection, track_id)
+            connection.execute(delete(wishes).where(wishes.c.owner == self._owner, wishes.c.track_id.in_(oldest)))
             connection.execute(
                 insert(wishes).values(
                     owner=self._owner, track_id=track_id, then=list(wish.then), options=wish.options or {},

@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future, InvalidStateError
+from contextlib import suppress
 from typing import Any, Literal, get_args
 
 from sfwidgets import sources
-from sfwidgets.errors import InvalidInputError, SlowDownError, UpstreamTimeoutError
+from sfwidgets.errors import InvalidInputError, SlowDownError, UnavailableError, UpstreamTimeoutError
 from sfwidgets.jobs import JobHandle
 from sfwidgets.library import Wish
 from sfwidgets.models import Bitrate, DownloadFormat, JobKind, SourceList, SourceTrack, check_id
@@ -94,16 +95,23 @@ class WithSources(WithStems):
         asked = self._separation_options({"model": model, **options})
         self._library.wishes.put(check_id(track_id), Wish(_kinds(then), asked.model_dump(mode="json")))
 
+    def close(self) -> None:
+        """Do as every part does, and keep nobody waiting for a list."""
+        with self._fetching_lock:
+            for running in self._fetching.values():
+                running.future.cancel()
+        super().close()
+
     def _fetch(self, key: str, running: _Fetch) -> None:
-        try:
-            found = running.read(running.told)
-            self._shared.metadata.put(key, found.to_json())
-            running.future.set_result(found)
-        except BaseException as error:
-            running.future.set_exception(error)
-        finally:
-            with self._fetching_lock:
-                del self._fetching[key]
+        with suppress(InvalidStateError):  # nobody waits any more
+            try:
+                found = running.read(running.told)
+                self._shared.metadata.put(key, found.to_json())
+                running.future.set_result(found)
+            except Exception as error:
+                running.future.set_exception(error)
+        with self._fetching_lock:
+            del self._fetching[key]
 
     def _parts(self, what: Wanted | Iterable[Wanted]) -> tuple[dict[str, Any] | None, dict[str, dict[str, Any]]]:
         """Return what a batch is called, None where it is one track, and what to get: track id → options."""
@@ -142,6 +150,8 @@ class _Fetch:
         began = time.monotonic()
         try:
             return self.future.result(patience)
+        except CancelledError:
+            raise UnavailableError("This is being closed. Ask again.") from None
         except TimeoutError:
             if self.future.done():
                 raise

@@ -208,6 +208,17 @@ def test_what_a_service_said_is_known_for_an_hour(shared: Shared, monkeypatch: p
     assert shared.metadata.get("spotify:track:1") is None
 
 
+def test_of_too_many_wishes_the_oldest_go(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sfwidgets.library.metadata.MOST_WISHES", 2)
+    mine = shared.of(OWNER).wishes
+    shared.of("eve").wishes.put("1", Wish(("analysis",)))
+    for name in "123":
+        mine.put(name, Wish(("analysis",)))
+    with shared.database.write() as connection:
+        assert [mine.take(connection, name).then for name in "123"] == [(), ("analysis",), ("analysis",)]
+        assert shared.of("eve").wishes.take(connection, "1").then == ("analysis",)
+
+
 def test_a_wish_is_the_owners_and_is_taken_once(shared: Shared) -> None:
     mine, eves = shared.of(OWNER).wishes, shared.of("eve").wishes
     mine.put("t", Wish(("analysis",)))
