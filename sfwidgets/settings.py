@@ -101,7 +101,7 @@ class Settings(BaseSettings):
     download_minutes: float = Field(
         default=15.0, gt=0, validation_alias=AliasChoices("SOUNDFORGE_DOWNLOAD_MINUTES", "download_minutes")
     )
-    """How long one program may work on one download."""
+    """How long one download may take, with all that is tried for it."""
 
     redis_url: SecretStr | None = Field(default=None, validation_alias=AliasChoices("REDIS_URL", "redis_url"))
     """May hold a password."""

@@ -113,7 +113,7 @@ async def _until_idle(settings: Settings, scheduler: Any, nannies: list[Any], st
 def _care(jobs: Any, tasks: dict[str, Any]) -> bool:
     """Look after jobs whose worker died; returns whether there is anything to do."""
     try:
-        return bool(jobs.recover()) or bool(tasks)
+        return jobs.recover() or bool(tasks)
     except Exception:
         log.exception("Recovery failed; it is tried again.")
         return True

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from sfwidgets import audio, sources
+from sfwidgets.errors import NotFoundError, UpstreamError
 from sfwidgets.jobs.worker import Attempt, LaterError
 from sfwidgets.library import StoredAudio
 from sfwidgets.models import AudioInfo, SourceList, SourceTrack, one_line
@@ -28,7 +29,8 @@ def download(attempt: Attempt) -> None:
     if _share(attempt, track_id, _there(attempt, track_id=track_id)):
         return
     wanted = _wanted(attempt)
-    if wanted.isrc is not None and _share(attempt, track_id, _there(attempt, isrc=wanted.isrc), wanted):
+    same = None if wanted.isrc is None else _there(attempt, isrc=wanted.isrc)
+    if same is not None and sources.fits(same.info.duration, wanted) and _share(attempt, track_id, same, wanted):
         return
     with attempt.workspace() as folder:
         with _turn(attempt):
@@ -63,9 +65,14 @@ def _there(attempt: Attempt, **which: str) -> StoredAudio | None:
 
 def _share(attempt: Attempt, track_id: str, stored: StoredAudio | None, wanted: SourceTrack | None = None) -> bool:
     """End the job with audio that is in the library already, where there is some."""
-    if stored is not None:
-        _record(attempt, track_id, stored, {} if wanted is None else _said(wanted, stored.info), by="library")
-    return stored is not None
+    if stored is None:
+        return False
+    found = {} if wanted is None else _said(wanted, stored.info)
+    try:
+        _record(attempt, track_id, stored, found, by="library", known=True)
+    except NotFoundError:
+        return False
+    return True
 
 
 def _admit(attempt: Attempt, track_id: str, wanted: SourceTrack, got: sources.Downloaded) -> None:
@@ -75,9 +82,12 @@ def _admit(attempt: Attempt, track_id: str, wanted: SourceTrack, got: sources.Do
         _record(attempt, track_id, stored, _said(wanted, got.info), by=got.by)
 
 
-def _record(attempt: Attempt, track_id: str, stored: StoredAudio, found: dict[str, Any], *, by: str) -> None:
+def _record(
+    attempt: Attempt, track_id: str, stored: StoredAudio, found: dict[str, Any], *, by: str, known: bool = False
+) -> None:
     def record(connection: Connection) -> None:
-        attempt.library.tracks.put(connection, track_id, stored, found=found, given={}, replace=True)
+        tracks = attempt.library.tracks
+        tracks.put(connection, track_id, stored, found=found, given={}, replace=True, known=known)
 
     attempt.complete(record, output_path=stored.path, result={"by": by})
 
@@ -104,7 +114,10 @@ def _wanted(attempt: Attempt) -> SourceTrack:
     found = attempt.metadata(
         sources.cache_key(link), lambda: sources.fetch(link, attempt.settings, attempt.stage).to_json()
     )
-    return SourceList.model_validate(found)[0]
+    tracks = SourceList.model_validate(found).tracks
+    if not tracks:
+        raise UpstreamError("Spotify says nothing of this track. Add the song as a file.", code="not_on_spotify")
+    return tracks[0]
 
 
 @functools.cache

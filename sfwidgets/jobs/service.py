@@ -28,6 +28,8 @@ SETTLE_SECONDS = 2.0
 """A queued job that Dask does not know is left alone for this long: whoever asked for it may be sending it just now."""
 RESOURCES: dict[JobKind, str] = {"processing": HEAVY, "download": DOWNLOAD}
 """What a kind of job needs of a worker, if not what all light work does."""
+STAND_BY_SECONDS = 5.0
+"""How often a process that asked for work looks whether its cluster is still there."""
 CLUSTER_SECONDS = 2.0
 """How long a cluster elsewhere may take to answer whoever wants to watch."""
 
@@ -41,6 +43,8 @@ class Jobs:
         self._settings = settings
         self._hub = EventHub(shared.jobs, self._recover_quietly)
         self._client: Client | None = None
+        self._keeper: threading.Thread | None = None
+        self._closing = threading.Event()
         self._lock = threading.Lock()
 
     def client(self) -> Client:
@@ -51,6 +55,9 @@ class Jobs:
                     self._client.close(timeout=1)
                 self._client = connect(self._settings)
                 self._hub.attach(self._client)
+                if self._keeper is None:
+                    self._keeper = threading.Thread(target=self._stand_by, name="soundforge-keeper", daemon=True)
+                    self._keeper.start()
             return self._client
 
     def submit(
@@ -94,13 +101,12 @@ class Jobs:
         """Ask that a job be cancelled; one that has not begun ends at once."""
         job = self.table.cancel(owner, job_id)
         for changed in self.with_parent(job) if job.done else []:
-            publish(self.client(), changed)
-            self._hub.tell(changed)
+            self._told(self.client(), changed)
         return job
 
     def with_parent(self, job: Job) -> list[Job]:
         """Return a job, and the batch that it is a part of."""
-        return with_parent(self.table, job)
+        return [job] if job.parent is None else [job, *self.table.many([job.parent])]
 
     def track_of(self, job: Job) -> Track | None:
         """Return the track that a job works on; None where it works on none, or the track has gone."""
@@ -149,19 +155,26 @@ class Jobs:
             raise
         return partial(self._hub.unwatch, watch)
 
-    def recover(self) -> int:
-        """Send again what was lost, and end what may not run again; returns how many jobs have not ended."""
+    def recover(self) -> bool:
+        """Send again what was lost, and end what may not run again; returns whether there are jobs that have not ended."""
         unfinished = self.table.unfinished()
         if not unfinished:
-            return 0
+            return self.table.waiting()
         client = self.client()
         missing = set(client.run_on_scheduler(_missing, keys=[u.task for u in unfinished if u.task]))
         for lost in unfinished:
             self._look_after(client, lost, unknown=lost.task is None or lost.task in missing)
-        return len(unfinished)
+        for batch in self.table.settle_batches():
+            self._told(client, batch)
+        return True
+
+    def _told(self, client: Client, job: Job) -> None:
+        publish(client, job)
+        self._hub.tell(job)
 
     def close(self) -> None:
         """Stop following, and leave the cluster; the work goes on."""
+        self._closing.set()
         self._hub.close()
         with self._lock:
             if self._client is not None:
@@ -171,8 +184,10 @@ class Jobs:
     def _look_after(self, client: Client, lost: Unfinished, *, unknown: bool) -> None:
         job, now = lost.job, time.time()
         if job.status == "queued":
-            due = job.not_before is None or job.not_before.timestamp() <= now
-            if unknown and due and now - job.created_at.timestamp() > SETTLE_SECONDS:
+            if lost.cancel_requested:
+                for changed in self.with_parent(self.table.cancel(job.owner, job.id)):
+                    self._told(client, changed)
+            elif unknown and now - job.created_at.timestamp() > SETTLE_SECONDS:
                 send(client, self.table, [job])
             return
         dead = holder_is_dead(lost.holder)
@@ -184,8 +199,7 @@ class Jobs:
         if ended is not None:
             log.warning("%s %s %s: %s", ended.kind, ended.id, ended.status, ended.error or "its worker died.")
             for changed in self.with_parent(ended):
-                publish(client, changed)
-                self._hub.tell(changed)
+                self._told(client, changed)
         # Where the worker died, Dask runs its task again by itself; a worker that hangs keeps its task for ever.
         elif unknown or (not dead and lost.holder is not None and lost.holder.endswith(f" {lost.task}")):
             log.info("Job %s is sent again after attempt %d.", job.id, job.attempt)
@@ -199,8 +213,14 @@ class Jobs:
 
     def resume(self) -> None:
         """Look after jobs that another process left unfinished; a library can be read even where that fails."""
-        if self.table.unfinished(limit=1):
+        if self.table.unfinished(limit=1) or self.table.waiting():
             self._recover_quietly()
+
+    def _stand_by(self) -> None:
+        """Notice where the cluster is lost, also while nobody watches: work that was asked for here goes on."""
+        while not self._closing.wait(STAND_BY_SECONDS):
+            if self._client is not None and self._client.status != "running":
+                self.resume()
 
 
 def job_settings(settings: Settings) -> dict[str, Any]:
@@ -222,11 +242,6 @@ def send(client: Client, table: JobTable, jobs: list[Job]) -> None:
         resources={RESOURCES.get(jobs[0].kind, LIGHT): 1}, priority=0 if jobs[0].parent is None else -1,
     )  # fmt: skip
     fire_and_forget(futures)
-
-
-def with_parent(table: JobTable, job: Job) -> list[Job]:
-    """Return a job, and the batch that it is a part of."""
-    return [job] if job.parent is None else [job, *table.many([job.parent])]
 
 
 def publish(client: Any, job: Job) -> None:

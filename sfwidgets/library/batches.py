@@ -6,7 +6,7 @@ import time
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select, update
+from sqlalchemy import Connection, and_, case, exists, func, or_, select, update
 
 from sfwidgets.library.schema import jobs
 from sfwidgets.models import Job
@@ -25,6 +25,29 @@ def counts(by_status: dict[str, int]) -> dict[str, int]:
     }  # fmt: skip
 
 
+def hold(connection: Connection, *batch_ids: str | None) -> None:
+    """Keep batches from changing until the transaction ends: whoever changes parts does this first, and counts right.
+
+    SQLite has one writer at a time anyway.
+    """
+    held = select(jobs.c.id).where(jobs.c.id.in_([name for name in batch_ids if name is not None])).order_by(jobs.c.id)
+    if any(batch_ids):
+        connection.execute(held.with_for_update())
+
+
+def hold_parents(connection: Connection, *parts: Any) -> None:
+    """Do as `hold` does for the batches of these parts, which a condition tells."""
+    hold(connection, *connection.scalars(select(jobs.c.parent).where(*parts, jobs.c.parent.is_not(None)).distinct()))
+
+
+def forgotten(connection: Connection) -> list[str]:
+    """Return the batches that run though all their parts have ended."""
+    part = jobs.alias("part")
+    running = exists().where(part.c.parent == jobs.c.id, part.c.status.in_(RUNNING))
+    query = select(jobs.c.id).where(jobs.c.kind == "batch", jobs.c.status.in_(RUNNING), ~running)
+    return list(connection.scalars(query))
+
+
 def begin(connection: Connection, batch_id: str) -> bool:
     """Note that a part of a batch has begun: it runs, and waits for nothing; returns whether that is new."""
     waiting = or_(jobs.c.status == "queued", jobs.c.not_before.is_not(None))
@@ -32,7 +55,7 @@ def begin(connection: Connection, batch_id: str) -> bool:
         update(jobs)
         .where(jobs.c.id == batch_id, jobs.c.status.in_(RUNNING), waiting)
         .values(
-            status="processing", not_before=None, stage="", seq=jobs.c.seq + 1,
+            status="processing", not_before=None, paused=False, stage="", seq=jobs.c.seq + 1,
             started_at=func.coalesce(jobs.c.started_at, time.time()),
         )
     )  # fmt: skip
@@ -49,7 +72,7 @@ def settle(connection: Connection, batch_id: str) -> None:
     ended = said["completed"] + said["failed"] + said["cancelled"]
     values: dict[str, Any] = {
         "result": said, "progress": 100 * ended // said["total"], "seq": jobs.c.seq + 1,
-        "stage": _stage(ended, said), "status": "processing",
+        "stage": case((jobs.c.not_before.is_(None), _stage(ended, said)), else_=jobs.c.stage), "status": "processing",
         "started_at": func.coalesce(jobs.c.started_at, time.time()),
     }  # fmt: skip
     if ended == said["total"]:
@@ -77,7 +100,7 @@ def _end(connection: Connection, batch_id: str, said: dict[str, int]) -> dict[st
 
 def paused_until(connection: Connection) -> float | None:
     """Return until when downloads are not begun, as somebody else's service asks for it; None where they may be."""
-    waiting = (jobs.c.status == "queued", jobs.c.kind == "download", jobs.c.waits > 0, jobs.c.not_before > time.time())
+    waiting = (jobs.c.status == "queued", jobs.c.kind == "download", jobs.c.paused, jobs.c.not_before > time.time())
     until: float | None = connection.scalar(select(func.max(jobs.c.not_before)).where(*waiting))
     return until
 
@@ -88,25 +111,25 @@ def pause_downloads(connection: Connection, job_id: str, seconds: float, why: st
     That is `seconds` from now, or twice as long for each earlier time that it was turned away. None where that happened
     too often for another try.
     """
+    queued = (jobs.c.kind == "download", jobs.c.status == "queued")
+    these = or_(jobs.c.id == job_id, and_(*queued))
+    hold_parents(connection, these)
     raised = update(jobs).where(jobs.c.id == job_id).values(waits=jobs.c.waits + 1).returning(jobs.c.waits)
     waits: int = connection.execute(raised).scalar_one()
     if waits > MOST_WAITS:
         return None
     until = time.time() + min(LONGEST_WAIT, seconds * 2 ** (waits - 1))
     stage = f"Paused until {datetime.fromtimestamp(until).astimezone():%H:%M:%S}: {why}"[:255]
-    later = {"not_before": until, "stage": stage, "seq": jobs.c.seq + 1}
+    later = {"not_before": until, "paused": True, "stage": stage, "seq": jobs.c.seq + 1}
     sooner = func.coalesce(jobs.c.not_before, 0.0) < until
-    queued = (jobs.c.kind == "download", jobs.c.status == "queued")
-    of_these = select(jobs.c.parent).where(or_(jobs.c.id == job_id, and_(*queued)), jobs.c.parent.is_not(None))
-    connection.execute(
-        update(jobs).where(*queued, sooner).values(**later, waits=func.coalesce(func.nullif(jobs.c.waits, 0), 1))
-    )
-    connection.execute(update(jobs).where(jobs.c.id.in_(of_these), jobs.c.status.in_(RUNNING), sooner).values(**later))
+    parents = select(jobs.c.parent).where(these, jobs.c.parent.is_not(None))
+    connection.execute(update(jobs).where(*queued, sooner).values(**later))
+    connection.execute(update(jobs).where(jobs.c.id.in_(parents), jobs.c.status.in_(RUNNING), sooner).values(**later))
     return until, stage
 
 
 def has_twin(connection: Connection, job: Job) -> bool:
-    """Return whether an older attempt at a download gets the same recording: by the track's id, or by its ISRC."""
+    """Return whether an older attempt at a download gets the same recording: by the track's id, its ISRC or its address."""
     others = select(jobs.c.id, jobs.c.track_id, jobs.c.options, jobs.c.started_at).where(
         jobs.c.owner == job.owner, jobs.c.kind == "download", jobs.c.status == "processing", jobs.c.id != job.id,
         jobs.c.lease_until > time.time(),
@@ -114,12 +137,11 @@ def has_twin(connection: Connection, job: Job) -> bool:
     began = 0.0 if job.started_at is None else job.started_at.timestamp()
     return any(
         (row.started_at, row.id) < (began, job.id)
-        and (row.track_id == job.track_id or (isrc(row.options) is not None and isrc(row.options) == isrc(job.options)))
+        and (row.track_id == job.track_id or not names(row.options).isdisjoint(names(job.options)))
         for row in connection.execute(others)
     )
 
 
-def isrc(options: dict[str, Any]) -> str | None:
-    """Return the recording that a download is to get, where that is known."""
-    found: str | None = (options.get("track") or {}).get("isrc")
-    return found
+def names(options: dict[str, Any]) -> set[str]:
+    """Return what tells the recording that a download is to get: its code, its address."""
+    return {name for name in ((options.get("track") or {}).get("isrc"), options.get("url")) if name is not None}

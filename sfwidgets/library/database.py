@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 
-from sfwidgets.errors import InvalidInputError, UnavailableError
+from sfwidgets.errors import DiskFullError, InvalidInputError, UnavailableError
 from sfwidgets.settings import Settings
 
 HEAD = "0006"
@@ -49,8 +49,13 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Run a block as one writing transaction: all of it happens, or none."""
-        with self.engine.begin() as connection:
-            yield connection
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except OperationalError as error:
+            if "disk is full" in str(error.orig):
+                raise DiskFullError("The disk is full. Make room where the library lives, then try again.") from error
+            raise
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

@@ -14,7 +14,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, exists, func, insert, or_, select, update
 
 from sfwidgets.errors import NotFoundError
 from sfwidgets.library import batches
@@ -22,7 +22,7 @@ from sfwidgets.library.batches import RUNNING
 from sfwidgets.library.database import Database
 from sfwidgets.library.schema import jobs
 from sfwidgets.library.tracks import moment
-from sfwidgets.models import Job, JobKind
+from sfwidgets.models import TERMINAL, Job, JobKind
 
 MAX_ATTEMPTS = 3
 LEASE_SECONDS = 15.0
@@ -98,6 +98,7 @@ class JobTable:
         values = _new(owner, kind, track_id, options, settings, then, fingerprint)
         if kind == "download":
             values["not_before"] = batches.paused_until(connection)
+            values["paused"] = values["not_before"] is not None
         return _job(connection.execute(insert(jobs).values(**values).returning(jobs)).one()), True
 
     def submit_batch(
@@ -115,24 +116,27 @@ class JobTable:
         Where an identical batch is running, that is returned, with no parts: they have been sent.
         """
         fingerprint = _fingerprint("batch", kind, options, sorted(then), parts)
+        batch = _new(owner, "batch", None, options, settings, then, fingerprint)
+        batch["result"] = batches.counts({"queued": len(parts)})
+        rows = [
+            {
+                **_new(owner, kind, track_id, given, settings, then, _fingerprint(batch["id"], track_id)),
+                "parent": batch["id"],
+                "created_at": batch["created_at"] + number * ORDER_SECONDS,
+            }
+            for number, (track_id, given) in enumerate(parts.items(), 1)
+        ]
         with self._database.write() as connection:
             running = self._running(connection, owner, fingerprint)
             if running is not None:
                 return running, []
             paused = batches.paused_until(connection) if kind == "download" else None
-            batch = _new(owner, "batch", None, options, settings, then, fingerprint)
-            rows = [
-                {
-                    **_new(owner, kind, track_id, given, settings, then, _fingerprint(batch["id"], track_id)),
-                    "parent": batch["id"],
-                    "not_before": paused,
-                    "created_at": batch["created_at"] + number * ORDER_SECONDS,
-                }
-                for number, (track_id, given) in enumerate(parts.items(), 1)
-            ]
-            batch |= {"result": batches.counts({"queued": len(rows)}), "not_before": paused}
-            parent = _job(connection.execute(insert(jobs).values(**batch).returning(jobs)).one())
+            connection.execute(insert(jobs).values(**batch))
             connection.execute(insert(jobs), rows)
+            mine = (jobs.c.id == batch["id"]) | (jobs.c.parent == batch["id"])
+            if paused is not None:
+                connection.execute(update(jobs).where(mine).values(not_before=paused, paused=True))
+            parent = _job(connection.execute(select(jobs).where(jobs.c.id == batch["id"])).one())
         return parent, self.parts(owner, parent.id)
 
     def parts(self, owner: str, batch_id: str) -> list[Job]:
@@ -201,6 +205,7 @@ class JobTable:
         with self._database.write() as connection:
             asked = connection.execute(select(jobs).where(jobs.c.id == job_id, jobs.c.owner == owner)).first()
             if asked is not None:
+                batches.hold(connection, job_id if asked.kind == "batch" else asked.parent)
                 mine = (jobs.c.id == job_id) | (jobs.c.parent == job_id)
                 begun = (jobs.c.status == "processing") | (jobs.c.kind == "batch")
                 running = jobs.c.status.in_(RUNNING)
@@ -231,12 +236,14 @@ class JobTable:
                 progress=0,
                 stage="Starting",
                 not_before=None,
+                paused=False,
                 lease_until=now + LEASE_SECONDS,
                 started_at=now,
             )
             .returning(jobs)
         )
         with self._database.write() as connection:
+            batches.hold_parents(connection, jobs.c.id == job_id)
             row = connection.execute(taken).first()
             begun = row is not None and row.parent is not None and batches.begin(connection, row.parent)
         return None if row is None else Claim(_job(row), row.settings, begun)
@@ -293,7 +300,7 @@ class JobTable:
         """
         with self._database.write() as connection:
             paused = batches.pause_downloads(connection, job.id, seconds, why)
-            return None if paused is None else self._give_back(connection, job, *paused)
+            return None if paused is None else self._give_back(connection, job, *paused, paused=True)
 
     def downloads_paused(self) -> float:
         """Return for how many seconds downloads are not begun, as somebody else's service asks for it."""
@@ -314,9 +321,14 @@ class JobTable:
                 connection.execute(named, [{"job": job, "key": key} for job, key in tasks.items()])
 
     def unfinished(self, limit: int = 1000, *, job_id: str | None = None) -> list[Unfinished]:
-        """Return jobs of all owners that have not ended, the oldest first; or that one job, if it has not ended."""
-        query = select(jobs).where(jobs.c.status.in_(RUNNING), jobs.c.kind != "batch")
-        query = query.order_by(jobs.c.created_at).limit(limit)
+        """Return jobs of all owners that have not ended, but for those that wait; or that one job, if it is one.
+
+        First those that run, then those that were never sent, then the oldest; the parts of batches last.
+        """
+        waits = (jobs.c.status == "queued") & (func.coalesce(jobs.c.not_before, 0.0) > time.time())
+        query = select(jobs).where(jobs.c.status.in_(RUNNING), jobs.c.kind != "batch", ~waits)
+        query = query.order_by(jobs.c.status, jobs.c.task.is_not(None), jobs.c.parent.is_not(None), jobs.c.created_at)
+        query = query.limit(limit)
         if job_id is not None:
             query = query.where(jobs.c.id == job_id)
         with self._database.read() as connection:
@@ -324,6 +336,22 @@ class JobTable:
                 Unfinished(_job(row), row.task, row.holder, row.lease_until, row.cancel_requested)
                 for row in connection.execute(query)
             ]
+
+    def waiting(self) -> bool:
+        """Return whether there are jobs, of any owner, that wait for a moment to come."""
+        later = exists().where(jobs.c.status == "queued", jobs.c.not_before > time.time())
+        with self._database.read() as connection:
+            return bool(connection.scalar(select(later)))
+
+    def settle_batches(self) -> list[Job]:
+        """End the batches whose parts have all ended without anybody having counted them."""
+        with self._database.read() as connection:
+            ids = batches.forgotten(connection)
+        for batch in ids:
+            with self._database.write() as connection:
+                batches.hold(connection, batch)
+                batches.settle(connection, batch)
+        return self.many(ids) if ids else []
 
     def expire(self, lost: Unfinished) -> None:
         """End the lease of an attempt whose process is known to be dead."""
@@ -341,19 +369,26 @@ class JobTable:
             return None
         lapsed = (*_held(lost.job), jobs.c.lease_until < time.time())
         with self._database.write() as connection:
+            batches.hold(connection, lost.job.parent)
             row = connection.execute(update(jobs).where(*lapsed).values(**values).returning(jobs)).first()
             if row is not None and row.parent is not None:
                 batches.settle(connection, row.parent)
         return None if row is None else _job(row)
 
-    def _give_back(self, connection: Connection, job: Job, until: float, stage: str) -> Job:
+    def _give_back(self, connection: Connection, job: Job, until: float, stage: str, *, paused: bool = False) -> Job:
+        batches.hold(connection, job.parent)
+        if connection.scalar(select(jobs.c.cancel_requested).where(*_held(job))):
+            return self._change(connection, job, **_ended("cancelled"), code="cancelled")
         given_back = {
             "status": "queued", "stage": stage, "progress": 0, "attempt": jobs.c.attempt - 1, "started_at": None,
             "lease_until": 0.0, "holder": None, "task": None, "not_before": until,
+            "paused": paused,
         }  # fmt: skip
         return self._change(connection, job, **given_back)
 
     def _change(self, connection: Connection, job: Job, **values: Any) -> Job:
+        if values.get("status") in TERMINAL:
+            batches.hold(connection, job.parent)
         row = connection.execute(
             update(jobs).where(*_held(job)).values(**{"seq": jobs.c.seq + 1, **values}).returning(jobs)
         ).first()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from sfwidgets.library.database import Database
 from sfwidgets.library.schema import metadata_cache, wishes
@@ -34,11 +36,10 @@ class MetadataCache:
         """Keep a document; those that are too old go."""
         now = time.time()
         gone = (metadata_cache.c.key == key) | (metadata_cache.c.expires_at <= now)
-        with self._database.write() as connection:
+        fresh = insert(metadata_cache).values(key=key, document=document, expires_at=now + CACHE_SECONDS)
+        with suppress(IntegrityError), self._database.write() as connection:  # somebody else has just kept the same
             connection.execute(delete(metadata_cache).where(gone))
-            connection.execute(
-                insert(metadata_cache).values(key=key, document=document, expires_at=now + CACHE_SECONDS)
-            )
+            connection.execute(fresh)
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Wishes:
             .order_by(wishes.c.created_at.desc())
             .offset(MOST_WISHES - 1)
         )
-        with self._database.write() as connection:
+        with suppress(IntegrityError), self._database.write() as connection:  # somebody else has just wished
             self.take(connection, track_id)
             connection.execute(delete(wishes).where(wishes.c.owner == self._owner, wishes.c.track_id.in_(oldest)))
             connection.execute(

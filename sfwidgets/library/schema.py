@@ -14,6 +14,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    false,
     text,
 )
 
@@ -183,6 +184,7 @@ jobs = Table(
     Column("result", JSON),
     Column("waits", Integer, nullable=False, server_default="0"),
     Column("not_before", Float),
+    Column("paused", Boolean, nullable=False, server_default=false()),
     Column("created_at", Float, nullable=False),
     Column("started_at", Float),
     Column("completed_at", Float),

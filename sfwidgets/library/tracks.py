@@ -81,12 +81,13 @@ class Tracks:
         found: dict[str, Any],
         given: dict[str, str],
         replace: bool = False,
+        known: bool = False,
     ) -> Track:
         """Insert a track and its audio, or return the one that is there, within a transaction that is open.
 
         `found` is what the file, or a service, says of it, for a new track; `given` is what a person says, which always
         holds. A track that was in the trash is restored. Raises `ConflictError` where the id belongs to a track with
-        other audio, unless that is to be replaced.
+        other audio, unless that is to be replaced; `NotFoundError` where the audio is not `known`, as it should be.
         """
         now = time.time()
         row = connection.execute(select(tracks).where(*self._is(track_id, trashed=None))).first()
@@ -99,6 +100,8 @@ class Tracks:
             )
         there = select(audio.c.hash).where(audio.c.owner == self._owner, audio.c.hash == stored.hash)
         if connection.execute(there).first() is None:
+            if known:
+                raise NotFoundError("That audio has just been deleted.", code="audio_missing")
             connection.execute(insert(audio).values(owner=self._owner, created_at=now, **stored.row()))
         if row is None:
             new = {"owner": self._owner, "id": track_id, "hash": stored.hash, "created_at": now, "updated_at": now}

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from sfwidgets.models.base import Value
+from sfwidgets.models.base import Value, one_line
 
 SourceKind = Literal["track", "album", "playlist", "artist", "search"]
 DownloadFormat = Literal["opus", "m4a", "mp3", "flac", "ogg", "wav"]
 """What a download is kept as; `opus` and `m4a` at bit rate `auto` keep what is offered, unconverted."""
 Bitrate = Literal["auto", "96k", "128k", "160k", "192k", "256k", "320k"]
+
+
+_ISRC = re.compile("[A-Z]{2}[A-Z0-9]{3}[0-9]{7}", re.ASCII)
+LONGEST_NAME = 1000
+MOST_ARTISTS = 100
 
 
 class SourceTrack(Value):
@@ -22,10 +28,13 @@ class SourceTrack(Value):
     title: str
     artists: tuple[str, ...] = ()
     album: str = ""
-    duration: float | None = Field(default=None, ge=0)
+    duration: float | None = Field(default=None, ge=0, le=10**6, allow_inf_nan=False)
     """Seconds."""
     isrc: str | None = None
-    """The recording's International Standard Recording Code: the same on every album that it is on."""
+    """The recording's International Standard Recording Code (ISO 3901): the same on every album that it is on.
+
+    What is none is left out.
+    """
     release_date: str | None = None
     """A year, a month or a day, like `1971-11-08`."""
     explicit: bool | None = None
@@ -35,6 +44,22 @@ class SourceTrack(Value):
     preview_url: str | None = None
     url: str | None = None
     """Its page: `https://open.spotify.com/track/…`."""
+
+    @field_validator("isrc", mode="after")
+    @classmethod
+    def _code(cls, value: str | None) -> str | None:
+        code = (value or "").replace("-", "").upper()
+        return code if _ISRC.fullmatch(code) else None
+
+    @field_validator("title", "album", mode="after")
+    @classmethod
+    def _short(cls, value: str) -> str:
+        return one_line(value)[:LONGEST_NAME]
+
+    @field_validator("artists", mode="after")
+    @classmethod
+    def _short_each(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(one_line(name)[:LONGEST_NAME] for name in value[:MOST_ARTISTS])
 
     @property
     def artist(self) -> str:

@@ -36,6 +36,11 @@ def tolerance(duration: float) -> float:
     return max(5.0, 0.03 * duration)
 
 
+def fits(duration: float, track: SourceTrack) -> bool:
+    """Return whether a recording of that length (s) may be the track; any may, where its own is not known."""
+    return track.duration is None or abs(duration - track.duration) <= tolerance(track.duration)
+
+
 def check(path: Path, track: SourceTrack, tick: Callable[[], None]) -> AudioInfo:
     """Decode all of a downloaded file, and return what it is, with its true duration in seconds.
 
@@ -58,8 +63,9 @@ def check(path: Path, track: SourceTrack, tick: Callable[[], None]) -> AudioInfo
     duration = frames / info.sample_rate
     if duration <= _SHORTEST:
         raise UnfitError(f"The recording found is only {duration:.1f} s long.")
-    if track.duration is not None and abs(duration - track.duration) > tolerance(track.duration):
-        raise UnfitError(f"The recording found is {_minutes(duration)} long, the song is {_minutes(track.duration)}.")
+    if not fits(duration, track):
+        lasts = _minutes(track.duration or 0.0)
+        raise UnfitError(f"The recording found is {_minutes(duration)} long, the song is {lasts}.")
     if notices and info.duration - duration > _CUT:
         raise UnfitError(
             f"The recording found is damaged: {_minutes(duration)} of its {_minutes(info.duration)} are there."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -36,7 +37,7 @@ class Downloaded:
     """Who got it: `spotdl` or `yt-dlp`."""
 
 
-Way = Callable[[Path], Path]
+Way = Callable[..., Path]
 
 
 def download(
@@ -54,12 +55,16 @@ def download(
     none had it, `UnavailableError` where the settings forbid to ask, `DiskFullError`, and whatever `progress` raises.
     """
     check_online(settings)
+    deadline = time.monotonic() + settings.download_minutes * 60
     failed: list[tuple[str, UpstreamError]] = []
     for by, way in _ways(track, settings, format, bitrate, progress, failed):
+        left = deadline - time.monotonic()
+        if left <= 0:
+            break
         place = folder / f"way-{len(failed)}"
         place.mkdir()
         try:
-            path = way(place)
+            path = way(place, seconds=left)
             progress(0.98, "Checking")
             return Downloaded(path, check(path, track, lambda: progress(0.98, "Checking")), by)
         except UpstreamError as error:
@@ -80,12 +85,11 @@ def _ways(
     progress: Progress,
     failed: list[tuple[str, UpstreamError]],
 ) -> Iterator[tuple[str, Way]]:
-    seconds = settings.download_minutes * 60
     if track.url is not None and spotdl.program(settings) is not None:
         for provider in PROVIDERS:
             yield "spotdl", partial(
                 spotdl.download, track.url, settings=settings, format=format, bitrate=bitrate, audio=provider,
-                progress=progress, seconds=seconds, track=track,
+                progress=progress, track=track,
             )  # fmt: skip
     try:
         found = ytdlp.candidates(track, progress=progress)
@@ -95,12 +99,7 @@ def _ways(
         failed.append(("yt-dlp", error))
         return
     for candidate in found[:MOST_CANDIDATES]:
-        yield (
-            "yt-dlp",
-            partial(
-                ytdlp.download, candidate, track, format=format, bitrate=bitrate, progress=progress, seconds=seconds
-            ),
-        )
+        yield "yt-dlp", partial(ytdlp.download, candidate, track, format=format, bitrate=bitrate, progress=progress)
 
 
 def _nothing(failed: list[tuple[str, UpstreamError]]) -> UpstreamError:

@@ -29,7 +29,7 @@ LINE_LENGTH = 4096
 
 _REAPER = Path(__file__).with_name("reaper.py")
 _SECRET = re.compile(
-    r"PASSW|SECRET|TOKEN|CREDENTIAL|API_?KEY|_KEY$|_URL$|_DSN$|^SUPABASE_|^POSTGRES_|^PG[A-Z]+$|^SPOTIFY_",
+    r"PASS|PWD|SECRET|TOKEN|CREDENTIAL|KEY|COOKIE|WEBHOOK|_PAT$|_URL$|_DSN$|^SUPABASE_|^POSTGRES_|^PG[A-Z]+$|^SPOTIFY_",
     re.IGNORECASE,
 )
 """What a program that downloads needs to know nothing of, by its name; addresses may hold passwords."""

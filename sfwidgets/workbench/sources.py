@@ -21,6 +21,12 @@ WORK: dict[Then, JobKind] = {"separate": "processing", "analyze": "analysis"}
 Wanted = str | SourceTrack | SourceList
 """A link, or what `fetch` says of it."""
 ASK_AGAIN_SECONDS = 5.0
+MOST_TRACKS = 10_000
+"""As many as a playlist on Spotify may have."""
+MOST_FETCHES = 64
+"""So many lists may be waited for at once."""
+FETCHES_AT_ONCE = 4
+"""So many of them are read at once; the others wait for their turn."""
 
 
 class WithSources(WithStems):
@@ -29,6 +35,7 @@ class WithSources(WithStems):
     def __init__(self, *given: Any, **named: Any) -> None:
         self._fetching: dict[str, _Fetch] = {}
         self._fetching_lock = threading.Lock()
+        self._fetches = threading.BoundedSemaphore(FETCHES_AT_ONCE)
         super().__init__(*given, **named)
 
     def fetch(self, url: str, *, patience: float | None = None) -> SourceList:
@@ -46,6 +53,11 @@ class WithSources(WithStems):
             return SourceList.model_validate(kept)
         with self._fetching_lock:
             running = self._fetching.get(key)
+            if running is None and len(self._fetching) >= MOST_FETCHES:
+                raise SlowDownError(
+                    "Too many lists are being read already. Ask again in a few seconds.",
+                    details={"retryAfter": ASK_AGAIN_SECONDS},
+                )
             if running is None:
                 running = self._fetching[key] = _Fetch(lambda told: sources.fetch(link, self.settings, told))
                 threading.Thread(target=self._fetch, args=(key, running), name=f"fetch-{key}", daemon=True).start()
@@ -87,6 +99,8 @@ class WithSources(WithStems):
             raise InvalidInputError("An id is for one track; these are a list.", code="bad_option")
         if not parts:
             raise InvalidInputError("There is no track to download in this list.", code="nothing_to_download")
+        if len(parts) > MOST_TRACKS:
+            raise InvalidInputError(f"At most {MOST_TRACKS} tracks can be asked for at once.", code="too_many_tracks")
         given = {track_id: {**part, **options} for track_id, part in parts.items()}
         return self._handle(self._jobs.submit_batch(self.owner, "download", given, name, kinds))
 
@@ -105,7 +119,8 @@ class WithSources(WithStems):
     def _fetch(self, key: str, running: _Fetch) -> None:
         with suppress(InvalidStateError):  # nobody waits any more
             try:
-                found = running.read(running.told)
+                with self._fetches:
+                    found = running.read(running.told)
                 self._shared.metadata.put(key, found.to_json())
                 running.future.set_result(found)
             except Exception as error:
@@ -123,7 +138,7 @@ class WithSources(WithStems):
         if isinstance(what, SourceTrack):
             return None, _part(what)
         if isinstance(what, SourceList):
-            if what.type == "track":
+            if what.type == "track" and what.tracks:
                 return None, _part(what[0])
             name = {"name": what.name, "type": what.type, "url": what.url, "leftOut": what.left_out}
             return name, {track_id: part for track in what.tracks for track_id, part in _part(track).items()}

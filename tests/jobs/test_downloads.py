@@ -101,6 +101,15 @@ def test_what_is_there_is_not_downloaded_again_under_any_name(wb: Workbench, spo
     assert "ok3" not in spotdl.asked
 
 
+def test_a_code_that_is_none_makes_no_two_songs_one(wb: Workbench, spotdl: StandInSpotdl) -> None:
+    wb.download(track("code1", isrc="N/A")).wait(60)
+    wb.download(track("code2", isrc="N/A")).wait(60)
+    assert (wb.track("code1").isrc, spotdl.asked.count("code2")) == (None, 1)
+    wb.download(track("code3", isrc="DE-XX0-00-00003")).wait(60)
+    with pytest.raises(JobFailedError, match="long, the song is 3:00"):
+        wb.download(track("code4", isrc="DEXX00000003", duration=180.0)).wait(60)
+
+
 def test_a_song_whose_file_has_gone_is_had_again(wb: Workbench, spotdl: StandInSpotdl) -> None:
     wb.download(track("ok4", duration=None)).wait(60)
     wb.edit("ok4", title="Mine")
@@ -279,6 +288,22 @@ def test_a_long_list_survives_a_restart_in_the_middle(
         assert len(asked) - count <= 8  # those that were cut off, and no other, were asked for again
         assert not leftovers(after)
     stop_cluster(after.settings)
+
+
+@pytest.mark.soak
+def test_work_goes_on_after_its_daemon_was_killed_though_nobody_watches(
+    tmp_path: Path, spotdl: StandInSpotdl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOUNDFORGE_SPOTDL", str(spotdl.path))
+    monkeypatch.setenv("SOUNDFORGE_OFFLINE", "false")
+    with Workbench(tmp_path / "library") as alone:
+        batch = alone.download(playlist(*(f"alone{number}" for number in range(12))))
+        daemon = psutil.Process(_daemon(alone))
+        for process in (*daemon.children(recursive=True), daemon):
+            process.kill()
+        eventually(lambda: alone._jobs.table.get("local", batch.id).done, 120)
+        assert batch.result == {"total": 12, "completed": 12, "failed": 0, "cancelled": 0}
+    stop_cluster(alone.settings)
 
 
 def _daemon(wb: Workbench) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sfwidgets.errors import DiskFullError
 from sfwidgets.library import Claim, JobTable, Shared, Wish
 from sfwidgets.library.batches import LONGEST_WAIT, MOST_WAITS
 from sfwidgets.library.metadata import CACHE_SECONDS
@@ -101,6 +102,56 @@ def test_a_cancelled_batch_ends_with_its_last_running_part(table: JobTable) -> N
     assert (told.status, told.code) == ("cancelled", "cancelled")
 
 
+@pytest.mark.parametrize("how", ["paused", "postponed"])
+def test_what_is_cancelled_while_it_is_given_back_ends_there(table: JobTable, how: str) -> None:
+    parent, parts = batch(table)
+    running = claim(table, parts[0])
+    table.cancel(OWNER, parent.id)
+    if how == "paused":
+        ended = table.pause_downloads(running, 60, why="Slow down.")
+    else:
+        ended = table.postpone(running, 60, stage="Waiting")
+    assert ended is not None
+    assert ended.status == "cancelled"
+    assert table.get(OWNER, parent.id).status == "cancelled"
+
+
+def test_recovery_sees_what_can_be_done_now_the_unsent_first(table: JobTable) -> None:
+    _, parts = batch(table)
+    table.sent({part.id: "key" for part in parts})
+    lost, _ = table.submit(OWNER, "analysis", "late", {}, settings=SETTINGS)
+    running = claim(table, parts[1])
+    assert [found.job.id for found in table.unfinished()] == [running.id, lost.id, parts[0].id, parts[2].id]
+    assert not table.waiting()
+    table.pause_downloads(running, 60, why="Slow down.")
+    assert [found.job.id for found in table.unfinished()] == [lost.id]
+    assert table.waiting()
+
+
+def test_a_batch_that_nobody_counted_is_settled(shared: Shared, table: JobTable) -> None:
+    from sqlalchemy import update
+
+    from sfwidgets.library.schema import jobs
+
+    parent, parts = batch(table)
+    assert table.settle_batches() == []
+    for part in parts:
+        end(shared, part)
+    with shared.database.write() as connection:
+        connection.execute(update(jobs).where(jobs.c.id == parent.id).values(status="processing", progress=66))
+    (settled,) = table.settle_batches()
+    assert (settled.id, settled.status, settled.progress) == (parent.id, "completed", 100)
+
+
+def test_a_full_disk_is_told_as_such_by_the_database(shared: Shared) -> None:
+    with pytest.raises(DiskFullError, match="Make room"), shared.database.write() as connection:
+        connection.exec_driver_sql(
+            f"PRAGMA max_page_count = {connection.exec_driver_sql('PRAGMA page_count').scalar()}"
+        )
+        shared.of(OWNER).wishes.take(connection, "t")
+        connection.exec_driver_sql("CREATE TABLE large AS SELECT randomblob(1000000) AS it")
+
+
 def test_a_batch_that_has_not_begun_is_cancelled_at_once(table: JobTable) -> None:
     parent, _ = batch(table)
     assert table.cancel(OWNER, parent.id).status == "cancelled"
@@ -187,13 +238,16 @@ def _hurry(table: JobTable, job: Job) -> None:
         (("t1", "DEA1"), ("t2", "DEA1"), True),
         (("t1", "DEA1"), ("t2", "DEA2"), False),
         (("t1", None), ("t1", None), True),
+        (("t1", "https://x/1"), ("t2", "https://x/1"), True),
     ],
 )
 def test_the_younger_of_two_downloads_of_a_recording_is_the_twin(
     table: JobTable, first: tuple[str, str | None], second: tuple[str, str | None], same: bool
 ) -> None:
-    parents = [batch(table, {track: {"track": {"isrc": isrc}}}, name) for name, (track, isrc) in
-               (("One", first), ("Two", second))]  # fmt: skip
+    def options(code: str | None) -> dict[str, Any]:
+        return {"url": code} if code is not None and ":" in code else {"track": {"isrc": code}}
+
+    parents = [batch(table, {track: options(code)}, name) for name, (track, code) in (("One", first), ("Two", second))]
     older, younger = (claim(table, parts[0]) for _, parts in parents)
     assert (table.twin(older), table.twin(younger)) == (False, same)
 

@@ -32,6 +32,8 @@ if answer == "none":
     print("[12:00:00] ERROR    https://x - LookupError: No results found for song: One  downloader.py:1")
 elif answer == "robot":
     print("[12:00:00] DEBUG    ERROR: [youtube] x: Sign in to confirm you are not a bot  progress_handler.py:1")
+elif answer == "hang":
+    import time; time.sleep(60)
 elif answer == "full":
     print("[12:00:00] ERROR    https://x - OSError: [Errno 28] No space left on device  downloader.py:1")
 else:
@@ -59,7 +61,7 @@ class Ways:
         self.host, self._patch = host, monkeypatch
         self.place.mkdir()
 
-    def get(self, *found: str, offline: bool = False, **answers: str) -> Downloaded:
+    def get(self, *found: str, offline: bool = False, minutes: float = 5, **answers: str) -> Downloaded:
         """Download the track where spotDL answers so, and YouTube's search finds files of the host."""
         there = {name.replace("_", "-"): self._answer(answer) for name, answer in answers.items()}
         program = PROGRAM.format(python=sys.executable, log=str(self.log), answers=there)
@@ -67,7 +69,7 @@ class Ways:
         self.program.chmod(0o755)
         hits = [Candidate(f"{self.host.url}/plain/{name}", name, "A channel", None) for name in found]
         self._patch.setattr(ytdlp, "candidates", lambda _track, progress: hits if hits else _nothing())
-        settings = Settings(spotdl=self.program, offline=offline)
+        settings = Settings(spotdl=self.program, offline=offline, download_minutes=minutes)
         return download(
             TRACK, self.place, settings, format="mp3", bitrate="auto", progress=lambda _share, _stage: None
         )  # fmt: skip
@@ -122,6 +124,13 @@ def test_who_wants_a_pause_gets_it_and_nobody_else_is_asked(ways: Ways) -> None:
     with pytest.raises(SlowDownError) as caught:
         ways.get("right.mp3", youtube_music="robot", youtube="right.mp3")
     assert caught.value.retry_after == 300
+    assert ways.asked == ["youtube-music"]
+
+
+def test_all_that_is_tried_has_one_time_limit(ways: Ways) -> None:
+    with pytest.raises(UpstreamError) as caught:
+        ways.get("right.mp3", minutes=0.01, youtube_music="hang", youtube="hang")
+    assert caught.value.code == "download_timeout"
     assert ways.asked == ["youtube-music"]
 
 

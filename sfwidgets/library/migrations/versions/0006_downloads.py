@@ -17,6 +17,7 @@ def upgrade() -> None:
     op.add_column('jobs', sa.Column('parent', sa.String(length=64)))
     op.add_column('jobs', sa.Column('waits', sa.Integer(), nullable=False, server_default='0'))
     op.add_column('jobs', sa.Column('not_before', sa.Float()))
+    op.add_column('jobs', sa.Column('paused', sa.Boolean(), nullable=False, server_default=sa.false()))
     op.create_index(op.f('ix_jobs_parent_status'), 'jobs', ['parent', 'status'], unique=False)
     op.create_table(
         'wishes',
