@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from simple_song import write_song
 for _name in ("AUDIO_DATA_PATH", "MODELS_DIR", "DATABASE_URL", "DASK_SCHEDULER"):
     os.environ.pop(_name, None)
 os.environ["SOUNDFORGE_OFFLINE"] = "true"
+# urllib keeps the proxies of its first request, which may be a test's own.
+urllib.request.install_opener(urllib.request.build_opener(urllib.request.ProxyHandler({})))
 
 from sfwidgets import Workbench  # noqa: E402
 from sfwidgets.jobs import stop_cluster  # noqa: E402
