@@ -103,9 +103,10 @@ class Library:
             "title": one_line(info.title or "") or one_line(called.stem.removesuffix(".stem")),
             "artist": one_line(info.artist or ""), "album": one_line(info.album or ""), "source": "file",
         }  # fmt: skip
+        chosen = track_id or self.tracks.trashed(digest) or digest[:16]
         with self.placed(file, digest, info, called.suffix) as stored, self.shared.database.write() as connection:
-            chosen = track_id or self.tracks.trashed(digest) or digest[:16]
-            return self.tracks.put(connection, chosen, stored, found=found, given=fields)
+            self.tracks.put(connection, chosen, stored, found=found, given=fields)
+        return self.tracks.get(chosen)
 
     @contextmanager
     def placed(self, file: Path, digest: str, info: AudioInfo, suffix: str) -> Iterator[StoredAudio]:

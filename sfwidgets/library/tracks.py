@@ -82,8 +82,8 @@ class Tracks:
         given: dict[str, str],
         replace: bool = False,
         known: bool = False,
-    ) -> Track:
-        """Insert a track and its audio, or return the one that is there, within a transaction that is open.
+    ) -> None:
+        """Insert a track and its audio, unless they are there, within a transaction that is open.
 
         `found` is what the file, or a service, says of it, for a new track; `given` is what a person says, which always
         holds. A track that was in the trash is restored. Raises `ConflictError` where the id belongs to a track with
@@ -109,7 +109,6 @@ class Tracks:
         elif row.hash != stored.hash or given or row.trashed_at is not None:
             changed = {"hash": stored.hash, "trashed_at": None, "updated_at": now, **given}
             connection.execute(update(tracks).where(*self._is(track_id, trashed=None)).values(**changed))
-        return self._get(connection, track_id)
 
     def get(self, track_id: str) -> Track:
         """Return one track; raises `NotFoundError` where it is not there, in the trash, or not this owner's."""
