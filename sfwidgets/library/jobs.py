@@ -7,21 +7,18 @@ lost its lease can change nothing any more.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
-import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, exists, func, insert, or_, select, update
 
 from sfwidgets.errors import NotFoundError
 from sfwidgets.library import batches
 from sfwidgets.library.batches import RUNNING
 from sfwidgets.library.database import Database
+from sfwidgets.library.job_rows import ended, fingerprint_of, held, job_of, new_row
 from sfwidgets.library.schema import jobs
-from sfwidgets.library.tracks import moment
 from sfwidgets.models import TERMINAL, Job, JobKind
 
 MAX_ATTEMPTS = 3
@@ -91,15 +88,15 @@ class JobTable:
         then: tuple[JobKind, ...] = (),
     ) -> tuple[Job, bool]:
         """Do as `submit` does, within a transaction that is open already."""
-        fingerprint = _fingerprint(kind, track_id, options, sorted(then))
+        fingerprint = fingerprint_of(kind, track_id, options, sorted(then))
         running = self._running(connection, owner, fingerprint)
         if running is not None:
             return running, False
-        values = _new(owner, kind, track_id, options, settings, then, fingerprint)
+        values = new_row(owner, kind, track_id, options, settings, then, fingerprint)
         if kind == "download":
             values["not_before"] = batches.paused_until(connection)
             values["paused"] = values["not_before"] is not None
-        return _job(connection.execute(insert(jobs).values(**values).returning(jobs)).one()), True
+        return job_of(connection.execute(insert(jobs).values(**values).returning(jobs)).one()), True
 
     def submit_batch(
         self,
@@ -115,12 +112,12 @@ class JobTable:
 
         Where an identical batch is running, that is returned, with no parts: they have been sent.
         """
-        fingerprint = _fingerprint("batch", kind, options, sorted(then), parts)
-        batch = _new(owner, "batch", None, options, settings, then, fingerprint)
+        fingerprint = fingerprint_of("batch", kind, options, sorted(then), parts)
+        batch = new_row(owner, "batch", None, options, settings, then, fingerprint)
         batch["result"] = batches.counts({"queued": len(parts)})
         rows = [
             {
-                **_new(owner, kind, track_id, given, settings, then, _fingerprint(batch["id"], track_id)),
+                **new_row(owner, kind, track_id, given, settings, then, fingerprint_of(batch["id"], track_id)),
                 "parent": batch["id"],
                 "created_at": batch["created_at"] + number * ORDER_SECONDS,
             }
@@ -136,19 +133,19 @@ class JobTable:
             mine = (jobs.c.id == batch["id"]) | (jobs.c.parent == batch["id"])
             if paused is not None:
                 connection.execute(update(jobs).where(mine).values(not_before=paused, paused=True))
-            parent = _job(connection.execute(select(jobs).where(jobs.c.id == batch["id"])).one())
+            parent = job_of(connection.execute(select(jobs).where(jobs.c.id == batch["id"])).one())
         return parent, self.parts(owner, parent.id)
 
     def parts(self, owner: str, batch_id: str) -> list[Job]:
         """Return the parts of a batch, in their order."""
         query = select(jobs).where(jobs.c.parent == batch_id, jobs.c.owner == owner).order_by(jobs.c.created_at)
         with self._database.read() as connection:
-            return [_job(row) for row in connection.execute(query)]
+            return [job_of(row) for row in connection.execute(query)]
 
     def _running(self, connection: Connection, owner: str, fingerprint: str) -> Job | None:
         same = select(jobs).where(jobs.c.owner == owner, jobs.c.fingerprint == fingerprint, jobs.c.status.in_(RUNNING))
         row = connection.execute(same).first()
-        return None if row is None else _job(row)
+        return None if row is None else job_of(row)
 
     def get(self, owner: str, job_id: str) -> Job:
         """Return a job; raises `NotFoundError` where it is not there, or not this owner's."""
@@ -156,12 +153,12 @@ class JobTable:
             row = connection.execute(select(jobs).where(jobs.c.id == job_id, jobs.c.owner == owner)).first()
         if row is None:
             raise NotFoundError(f"There is no job {job_id}.", code="job_not_found")
-        return _job(row)
+        return job_of(row)
 
     def many(self, ids: list[str]) -> list[Job]:
         """Return the jobs with these ids, in no particular order."""
         with self._database.read() as connection:
-            return [_job(row) for row in connection.execute(select(jobs).where(jobs.c.id.in_(ids)))]
+            return [job_of(row) for row in connection.execute(select(jobs).where(jobs.c.id.in_(ids)))]
 
     def recent(self, owner: str, tracks: list[str]) -> list[Job]:
         """Return the jobs of an owner's tracks that run, and those that ended in the last two minutes; the oldest first."""
@@ -171,7 +168,7 @@ class JobTable:
         with self._database.read() as connection:
             for start in range(0, len(tracks), MOST_IDS):
                 query = of_owner.where(jobs.c.track_id.in_(tracks[start : start + MOST_IDS]))
-                found += [_job(row) for row in connection.execute(query)]
+                found += [job_of(row) for row in connection.execute(query)]
         return found
 
     def newest(
@@ -195,7 +192,7 @@ class JobTable:
         if track_id is not None:
             query = query.where(jobs.c.track_id == track_id)
         with self._database.read() as connection:
-            return [_job(row) for row in connection.execute(query)]
+            return [job_of(row) for row in connection.execute(query)]
 
     def cancel(self, owner: str, job_id: str) -> Job:
         """Cancel a job: at once where it has not begun, else by a flag that its worker reads between two blocks.
@@ -211,7 +208,7 @@ class JobTable:
                 running = jobs.c.status.in_(RUNNING)
                 connection.execute(update(jobs).where(mine, running, begun).values(cancel_requested=True))
                 connection.execute(
-                    update(jobs).where(mine, running, ~begun).values(**_ended("cancelled"), code="cancelled")
+                    update(jobs).where(mine, running, ~begun).values(**ended("cancelled"), code="cancelled")
                 )
                 batch = job_id if asked.kind == "batch" else asked.parent
                 if batch is not None:
@@ -246,13 +243,13 @@ class JobTable:
             batches.hold_parents(connection, jobs.c.id == job_id)
             row = connection.execute(taken).first()
             begun = row is not None and row.parent is not None and batches.begin(connection, row.parent)
-        return None if row is None else Claim(_job(row), row.settings, begun)
+        return None if row is None else Claim(job_of(row), row.settings, begun)
 
     def renew(self, job: Job) -> None:
         """Renew the lease; raises `LeaseLostError` where this attempt no longer holds it."""
         with self._database.write() as connection:
             done = connection.execute(
-                update(jobs).where(*_held(job)).values(lease_until=time.time() + LEASE_SECONDS).returning(jobs.c.id)
+                update(jobs).where(*held(job)).values(lease_until=time.time() + LEASE_SECONDS).returning(jobs.c.id)
             ).first()
         if done is None:
             raise LeaseLostError
@@ -260,7 +257,7 @@ class JobTable:
     def cancel_requested(self, job: Job) -> bool:
         """Return whether somebody wants the job cancelled; raises `LeaseLostError` where it is not ours any more."""
         with self._database.read() as connection:
-            flag: bool | None = connection.scalar(select(jobs.c.cancel_requested).where(*_held(job)))
+            flag: bool | None = connection.scalar(select(jobs.c.cancel_requested).where(*held(job)))
         if flag is None:
             raise LeaseLostError
         return flag
@@ -272,18 +269,18 @@ class JobTable:
 
     def complete(self, connection: Connection, job: Job, *, output_path: str | None, result: dict[str, Any]) -> Job:
         """End an attempt well, within the transaction that records what it made; raises `LeaseLostError`."""
-        values = {**_ended("completed"), "progress": 100, "output_path": output_path, "result": result}
+        values = {**ended("completed"), "progress": 100, "output_path": output_path, "result": result}
         return self._change(connection, job, **values)
 
     def fail(self, job: Job, error: str, code: str) -> Job:
         """End an attempt in `error`; raises `LeaseLostError`."""
         with self._database.write() as connection:
-            return self._change(connection, job, **_ended("error"), error=error[:2000], code=code)
+            return self._change(connection, job, **ended("error"), error=error[:2000], code=code)
 
     def cancelled(self, job: Job) -> Job:
         """End an attempt in `cancelled`; raises `LeaseLostError`."""
         with self._database.write() as connection:
-            return self._change(connection, job, **_ended("cancelled"), code="cancelled")
+            return self._change(connection, job, **ended("cancelled"), code="cancelled")
 
     def postpone(self, job: Job, seconds: float, *, stage: str) -> Job:
         """Give an attempt back, as if it had not been made: the job is queued again, for later.
@@ -333,7 +330,7 @@ class JobTable:
             query = query.where(jobs.c.id == job_id)
         with self._database.read() as connection:
             return [
-                Unfinished(_job(row), row.task, row.holder, row.lease_until, row.cancel_requested)
+                Unfinished(job_of(row), row.task, row.holder, row.lease_until, row.cancel_requested)
                 for row in connection.execute(query)
             ]
 
@@ -356,29 +353,29 @@ class JobTable:
     def expire(self, lost: Unfinished) -> None:
         """End the lease of an attempt whose process is known to be dead."""
         with self._database.write() as connection:
-            connection.execute(update(jobs).where(*_held(lost.job)).values(lease_until=0.0))
+            connection.execute(update(jobs).where(*held(lost.job)).values(lease_until=0.0))
 
     def give_up(self, lost: Unfinished) -> Job | None:
         """End a job whose lease has lapsed and that may not run again; None where somebody else was first."""
         if lost.cancel_requested:
-            values = {**_ended("cancelled"), "code": "cancelled"}
+            values = {**ended("cancelled"), "code": "cancelled"}
         elif lost.job.attempt >= MAX_ATTEMPTS:
             sentence = f"Given up after {MAX_ATTEMPTS} attempts: each time the worker died before it was done."
-            values = {**_ended("error"), "error": sentence, "code": "worker_died"}
+            values = {**ended("error"), "error": sentence, "code": "worker_died"}
         else:
             return None
-        lapsed = (*_held(lost.job), jobs.c.lease_until < time.time())
+        lapsed = (*held(lost.job), jobs.c.lease_until < time.time())
         with self._database.write() as connection:
             batches.hold(connection, lost.job.parent)
             row = connection.execute(update(jobs).where(*lapsed).values(**values).returning(jobs)).first()
             if row is not None and row.parent is not None:
                 batches.settle(connection, row.parent)
-        return None if row is None else _job(row)
+        return None if row is None else job_of(row)
 
     def _give_back(self, connection: Connection, job: Job, until: float, stage: str, *, paused: bool = False) -> Job:
         batches.hold(connection, job.parent)
-        if connection.scalar(select(jobs.c.cancel_requested).where(*_held(job))):
-            return self._change(connection, job, **_ended("cancelled"), code="cancelled")
+        if connection.scalar(select(jobs.c.cancel_requested).where(*held(job))):
+            return self._change(connection, job, **ended("cancelled"), code="cancelled")
         given_back = {
             "status": "queued", "stage": stage, "progress": 0, "attempt": jobs.c.attempt - 1, "started_at": None,
             "lease_until": 0.0, "holder": None, "task": None, "not_before": until,
@@ -390,72 +387,11 @@ class JobTable:
         if values.get("status") in TERMINAL:
             batches.hold(connection, job.parent)
         row = connection.execute(
-            update(jobs).where(*_held(job)).values(**{"seq": jobs.c.seq + 1, **values}).returning(jobs)
+            update(jobs).where(*held(job)).values(**{"seq": jobs.c.seq + 1, **values}).returning(jobs)
         ).first()
         if row is None:
             raise LeaseLostError
-        changed = _job(row)
+        changed = job_of(row)
         if changed.done and row.parent is not None:
             batches.settle(connection, row.parent)
         return changed
-
-
-def _fingerprint(*asked: Any) -> str:
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
-
-
-def _new(
-    owner: str,
-    kind: JobKind,
-    track_id: str | None,
-    options: dict[str, Any],
-    settings: dict[str, Any],
-    then: tuple[JobKind, ...],
-    fingerprint: str,
-) -> dict[str, Any]:
-    """Return the row of a job that was asked for just now."""
-    return {
-        "id": uuid.uuid4().hex, "owner": owner, "kind": kind, "track_id": track_id, "status": "queued", "progress": 0,
-        "stage": "", "options": options, "settings": settings, "then": list(then), "fingerprint": fingerprint, "seq": 1,
-        "attempt": 0, "lease_until": 0.0, "cancel_requested": False, "created_at": time.time(),
-    }  # fmt: skip
-
-
-def _held(job: Job) -> tuple[Any, ...]:
-    return jobs.c.id == job.id, jobs.c.status == "processing", jobs.c.attempt == job.attempt
-
-
-def _ended(status: str) -> dict[str, Any]:
-    return {
-        "status": status,
-        "stage": "",
-        "completed_at": time.time(),
-        "seq": jobs.c.seq + 1,
-        "lease_until": 0.0,
-        "holder": None,
-    }
-
-
-def _job(row: Row[Any]) -> Job:
-    return Job(
-        id=row.id,
-        owner=row.owner,
-        kind=row.kind,
-        track_id=row.track_id,
-        parent=row.parent,
-        status=row.status,
-        progress=row.progress,
-        stage=row.stage,
-        options=row.options,
-        then=tuple(row.then),
-        attempt=row.attempt,
-        seq=row.seq,
-        error=row.error,
-        code=row.code,
-        output_path=row.output_path,
-        result=row.result,
-        not_before=None if row.not_before is None else moment(row.not_before),
-        created_at=moment(row.created_at),
-        started_at=None if row.started_at is None else moment(row.started_at),
-        completed_at=None if row.completed_at is None else moment(row.completed_at),
-    )
