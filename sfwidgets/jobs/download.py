@@ -33,11 +33,11 @@ def download(attempt: Attempt) -> None:
     if same is not None and sources.fits(same.info.duration, wanted) and _share(attempt, track_id, same, wanted):
         return
     with attempt.workspace() as folder:
-        with _turn(attempt):
-            got = sources.download(
-                wanted, folder, attempt.settings,
-                format=attempt.job.options["format"], bitrate=attempt.job.options["bitrate"], progress=attempt.report,
-            )  # fmt: skip
+        got = sources.download(
+            wanted, folder, attempt.settings,
+            format=attempt.job.options["format"], bitrate=attempt.job.options["bitrate"], progress=attempt.report,
+            turn=lambda: _turn(attempt),
+        )  # fmt: skip
         _admit(attempt, track_id, wanted, got)
 
 

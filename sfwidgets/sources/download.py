@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -48,8 +49,11 @@ def download(
     format: DownloadFormat,
     bitrate: Bitrate,
     progress: Progress,
+    turn: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Downloaded:
     """Get a recording into a folder. What does not fit is followed by the next candidate.
+
+    `turn` makes what is held while somebody is asked, and not while what came is looked at.
 
     Raises `SlowDownError` where a service turns us away for a while, `UpstreamError` with what became of each way where
     none had it, `UnavailableError` where the settings forbid to ask, `DiskFullError`, and whatever `progress` raises.
@@ -57,14 +61,15 @@ def download(
     check_online(settings)
     deadline = time.monotonic() + settings.download_minutes * 60
     failed: list[tuple[str, UpstreamError]] = []
-    for by, way in _ways(track, settings, format, bitrate, progress, failed):
+    for by, way in _ways(track, settings, format, bitrate, progress, turn, failed):
         left = deadline - time.monotonic()
         if left <= 0:
             break
         place = folder / f"way-{len(failed)}"
         place.mkdir()
         try:
-            path = way(place, seconds=left)
+            with turn():
+                path = way(place, seconds=left)
             progress(0.98, "Checking")
             return Downloaded(path, check(path, track, lambda: progress(0.98, "Checking")), by)
         except UpstreamError as error:
@@ -83,6 +88,7 @@ def _ways(
     format: DownloadFormat,
     bitrate: Bitrate,
     progress: Progress,
+    turn: Callable[[], AbstractContextManager[None]],
     failed: list[tuple[str, UpstreamError]],
 ) -> Iterator[tuple[str, Way]]:
     if track.url is not None and spotdl.program(settings) is not None:
@@ -92,7 +98,8 @@ def _ways(
                 progress=progress, track=track,
             )  # fmt: skip
     try:
-        found = ytdlp.candidates(track, progress=progress)
+        with turn():
+            found = ytdlp.candidates(track, progress=progress)
     except UpstreamError as error:
         if isinstance(error, SlowDownError):
             raise

@@ -54,12 +54,13 @@ say("INFO", 'Downloaded "The song": https://music.youtube.com/watch?v=x')
 _LIGHT = """\
 #!/bin/sh
 # The same for songs that are there, with as little work of its own as may be.
-song=$(grep -o 'spotify.com/track/[A-Za-z0-9]*' "$2" | head -n 1); song=${{song##*/}}
+read -r said < "$2" || :
+song=${{said#*spotify.com/track/}}; song=${{song%%[!A-Za-z0-9]*}}
 while [ $# -gt 0 ]; do
   case "$1" in --output) out="$2";; --format) format="$2";; esac
   shift
 done
-sleep {seconds}
+[ {seconds} = 0 ] || sleep {seconds}
 target="${{out%%\\{{*}}$format"
 cp {folder}/recording.opus "$target"
 printf %s "$song" >> "$target"

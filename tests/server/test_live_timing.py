@@ -179,6 +179,9 @@ def test_who_comes_late_is_told_how_things_stand_once(shared_wb: Workbench, live
         early = _Client(live)
         await early.subscribe("late")
         await early.until("analysis:error")
+        async with asyncio.timeout(20):
+            while not any(data.get("progress") == 40 for _, _, data in early.got):
+                await asyncio.sleep(0.02)
         client = _Client(live)
         for _ in range(2):  # the second time changes nothing
             await client.subscribe("late")
