@@ -22,7 +22,8 @@ class Download(Asking):
         answer=Accepted,
         status=202,
         errors=(413, 503),
-        note="A track whose audio is there already is not downloaded again. Audio is in the library only once it is "
+        note="Only download what you have the right to. "
+        "A track whose audio is there already is not downloaded again. Audio is in the library only once it is "
         "whole, and was found to be what was asked for.",
     )
     async def post(self, given: DownloadRequest) -> None:

@@ -32,8 +32,7 @@ class Fetch(Handler):
     )
     async def post(self, given: FetchRequest) -> Fetched:
         """Ask Spotify."""
-        if parse_link(given.url).kind == "artist":
-            raise InvalidInputError("Invalid Spotify URL", code="invalid_url")
+        _check(given.url)
         until = time.monotonic() + PATIENCE
 
         def fetch(wb: Workbench) -> Fetched:
@@ -41,3 +40,15 @@ class Fetch(Handler):
 
         workbench = await self.workbench()
         return await asyncio.get_running_loop().run_in_executor(_THREADS, fetch, workbench)
+
+
+def _check(url: str) -> None:
+    """Raise `InvalidInputError`, in the words of the old API, for what is no link of its three types."""
+    try:
+        kind = parse_link(url).kind
+    except InvalidInputError as error:
+        if error.code != "invalid_url":
+            raise
+        kind = "artist"
+    if kind == "artist":
+        raise InvalidInputError("Invalid Spotify URL", code="invalid_url")

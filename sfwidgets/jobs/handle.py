@@ -161,9 +161,18 @@ class JobHandle:
             raise JobCancelledError("The job was cancelled.")
         return self
 
+    def _told(self, job: Job) -> str:
+        """Return what there is to say of a job beside its status: why it failed, what it does, how its parts ended."""
+        said = job.result or {}
+        if job.kind != "batch" or job.error or job.stage or "total" not in said:
+            return job.error or job.stage
+        failed = f", {said['failed']} failed" if said["failed"] else ""
+        return f"{said['completed']} of {said['total']} done{failed}"
+
     def __repr__(self) -> str:
         job = self.value
-        what = f": {job.error}" if job.error else f", {job.stage}" if job.stage else ""
+        told = self._told(job)
+        what = f": {told}" if told else ""
         return f"<{job.kind} job {job.id[:8]} {job.status} {job.progress} %{what}>"
 
     def _repr_html_(self) -> str:
@@ -172,7 +181,7 @@ class JobHandle:
         job = self.value
         note = f"<div>{escape(job.error)}</div>" if job.error else ""
         return (
-            f"<div><strong>{job.kind}</strong> {job.status} · {escape(job.stage)} "
+            f"<div><strong>{job.kind}</strong> {job.status} · {escape('' if job.error else self._told(job))} "
             f'<progress max="100" value="{job.progress}" aria-label="{job.kind} progress"></progress> '
             f"{job.progress} %{note}</div>"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -87,6 +88,9 @@ class SourceList(Value):
         count = len(self.tracks)
         left_out = f", {self.left_out} left out" if self.left_out else ""
         return f"{self.name} ({self.type}, {count} track{'' if count == 1 else 's'}{left_out})"
+
+    def __iter__(self) -> Iterator[SourceTrack]:  # type: ignore[override]
+        return iter(self.tracks)
 
     def __len__(self) -> int:
         return len(self.tracks)

@@ -24,6 +24,7 @@ PROVIDERS = ("youtube-music", "youtube")
 """Where spotDL looks, in this order."""
 NO_NETWORK = "no_network"
 """The code of errors for which no other way is worth trying."""
+ADVICE = "Add the song as a file."
 MOST_CANDIDATES = 3
 """How many of what yt-dlp finds are tried."""
 
@@ -111,9 +112,9 @@ def _ways(
 
 def _nothing(failed: list[tuple[str, UpstreamError]]) -> UpstreamError:
     """Return the error of a recording that no way had: what each said, once, and what to do."""
-    said = dict.fromkeys(f"{by}: {error.message}" for by, error in failed)
+    if len(failed) == 1:
+        return failed[0][1]
+    said = dict.fromkeys(error.message.removesuffix(ADVICE).rstrip() for _, error in failed)
     codes = [error.code for _, error in failed]
     code = next((code for code in codes if code == UnfitError.code), codes[0])
-    return UpstreamError(
-        f"It could not be had. {' '.join(said)} Try again later, or add the song as a file.", code=code
-    )
+    return UpstreamError(f"It could not be had. {' '.join(said)} {ADVICE}", code=code)

@@ -38,7 +38,7 @@ def parse_link(url: str) -> SpotifyLink:
     A link may lack its scheme, be under open., play. or bare spotify.com, and carry `/intl-xx/` and a query string.
     Spotify's short links are refused, with a sentence of their own: only Spotify knows what they lead to.
     """
-    text = url.strip()
+    text = url.strip() if isinstance(url, str) else ""
     if not text:
         raise InvalidInputError("URL is required", code="url_required")
     if _SHORT.fullmatch(text):
@@ -49,5 +49,9 @@ def parse_link(url: str) -> SpotifyLink:
         )
     found = _URI.fullmatch(text) or _LINK.fullmatch(text)
     if found is None:
-        raise InvalidInputError("Invalid Spotify URL", code="invalid_url")
+        raise InvalidInputError(
+            "Invalid Spotify URL: paste the link of a track, an album, a playlist or an artist, from open.spotify.com. "
+            "Episodes and users can't be had.",
+            code="invalid_url",
+        )
     return SpotifyLink(cast("LinkKind", found[1].lower()), found[2])

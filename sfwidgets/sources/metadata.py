@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
-from sfwidgets.errors import SoundForgeError, UnavailableError
+from sfwidgets.errors import SlowDownError, SoundForgeError, UnavailableError, UpstreamError
 from sfwidgets.models import SourceList
 from sfwidgets.settings import Settings
 from sfwidgets.sources import spotdl, spotify
@@ -46,6 +47,7 @@ def fetch(link: SpotifyLink, settings: Settings, waiting: Waiting = _ignored) ->
             if not (with_spotdl and _may_know_more(link, error)):
                 raise
             log.warning("Asking spotDL instead. %s", error)
+            return _second(error, lambda: spotdl.save(link, settings, waiting))
     elif not with_spotdl:
         raise UnavailableError(
             "There is no way to read Spotify links: set SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET, of an app made at "
@@ -68,6 +70,17 @@ def search(text: str, settings: Settings, waiting: Waiting = _ignored, *, limit:
     """
     check_online(settings)
     return spotify.search(text, settings, waiting, limit)
+
+
+def _second(first: SoundForgeError, read: Callable[[], SourceList]) -> SourceList:
+    """Return what the second way reads; where that fails, too, it is the first error that is raised, with both sentences."""
+    try:
+        return read()
+    except UpstreamError as error:
+        if isinstance(error, SlowDownError):
+            raise
+        message = f"{first.message} spotDL was asked, too: {error.message}"
+        raise type(first)(message, code=first.code, details=first.details) from error
 
 
 def _may_know_more(link: SpotifyLink, error: SoundForgeError) -> bool:

@@ -16,7 +16,8 @@ _PAUSE = re.compile("HTTP Error 429|Too Many Requests|http status: 429|429 Clien
 _NO_NETWORK = re.compile(
     "Failed to resolve|Could not resolve|Name or service not known|Temporary failure in name resolution|getaddrinfo"
     "|Network is unreachable|No route to host|Connection refused|Could not connect|Failed to connect"
-    "|Failed to establish a new connection|ConnectTimeout|Failed to complete request|Request kept failing"
+    "|Failed to establish a new connection|Unable to connect to proxy|Tunnel connection failed"
+    "|ConnectTimeout|Failed to complete request|Request kept failing"
 )
 _YT_DLP = re.compile(r"^ERROR: (?:\[[^\]]*\] (?:[\w-]+: )?)?(.*)", re.MULTILINE)
 _ADVICE = re.compile(r"[;.]? *(?:\(caused by|please report this issue|Use --|See +https|Check if|Confirm you are on).*")

@@ -72,7 +72,7 @@ class WithSources(WithStems):
         what: Wanted | Iterable[Wanted],
         *,
         id: str | None = None,
-        then: Sequence[Then] = (),
+        then: Sequence[Then] | str = (),
         format: DownloadFormat = "opus",
         bitrate: Bitrate = "auto",
     ) -> JobHandle:
@@ -142,10 +142,17 @@ class WithSources(WithStems):
                 return None, _part(what[0])
             name = {"name": what.name, "type": what.type, "url": what.url, "leftOut": what.left_out}
             return name, {track_id: part for track in what.tracks for track_id, part in _part(track).items()}
+        if not isinstance(what, Iterable):
+            raise InvalidInputError(f"{what!r} can't be downloaded: give a link, or what wb.fetch returned.")
         parts: dict[str, dict[str, Any]] = {}
+        names: list[str] = []
+        left_out = 0
         for one in what:
-            parts |= self._parts(one)[1]
-        return {"name": "Tracks", "type": "tracks", "url": None, "leftOut": 0}, parts
+            told, found = self._parts(one)
+            parts |= found
+            names += [] if told is None else [told["name"]]
+            left_out += 0 if told is None else told["leftOut"]
+        return {"name": _joined(names) or "Tracks", "type": "tracks", "url": None, "leftOut": left_out}, parts
 
 
 class _Fetch:
@@ -180,14 +187,21 @@ class _Fetch:
         )
 
 
+def _joined(names: list[str]) -> str:
+    more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+    return (" and " if not more else ", ").join(names[:2]) + more
+
+
 def _part(track: SourceTrack) -> dict[str, dict[str, Any]]:
     return {check_id(track.id): {"url": track.url, "track": track.to_json()}}
 
 
-def _kinds(then: Sequence[Then]) -> tuple[JobKind, ...]:
-    for name in then:
-        _one_of(name, Then, "what follows a download")
-    return tuple(kind for name, kind in WORK.items() if name in then)
+def _kinds(then: Sequence[Then] | str) -> tuple[JobKind, ...]:
+    names = [name.strip() for name in then.split(",") if name.strip()] if isinstance(then, str) else then
+    for name in names:
+        if name not in WORK:
+            raise InvalidInputError(f"{name!r} can't follow a download: separate or analyze can.", code="bad_option")
+    return tuple(kind for name, kind in WORK.items() if name in names)
 
 
 def _one_of(value: Any, names: Any, what: str) -> Any:

@@ -146,7 +146,7 @@ def test_nothing_anywhere_is_said_with_what_was_tried_and_what_to_do(wb: Workben
     with pytest.raises(JobFailedError) as caught:
         wb.download(track("none1")).wait(60)
     assert "spotDL found no match" in caught.value.message
-    assert "add the song as a file" in caught.value.message
+    assert "Add the song as a file" in caught.value.message
 
 
 def test_the_same_recording_in_two_playlists_at_once_is_downloaded_once(wb: Workbench, spotdl: StandInSpotdl) -> None:

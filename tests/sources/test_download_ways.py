@@ -116,7 +116,7 @@ def test_where_nobody_has_it_each_is_named_once_with_its_reason(ways: Ways) -> N
     with pytest.raises(UpstreamError) as caught:
         ways.get(youtube="long.mp3")
     assert caught.value.code == "unfit_download"
-    for said in ("found no match", "0:12 long, the song is 0:04", "YouTube has no recording", "add the song as a file"):
+    for said in ("found no match", "0:12 long, the song is 0:04", "YouTube has no recording", "Add the song as a file"):
         assert caught.value.message.count(said) == 1, said
 
 

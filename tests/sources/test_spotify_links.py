@@ -37,11 +37,8 @@ HOSTILE = [
 def test_what_is_no_link_to_spotify_is_refused(link: str) -> None:
     with pytest.raises(InvalidInputError) as refused:
         parse_link(link)
-    assert (refused.value.code, refused.value.status, refused.value.message) == (
-        "invalid_url",
-        400,
-        "Invalid Spotify URL",
-    )
+    assert (refused.value.code, refused.value.status) == ("invalid_url", 400)
+    assert refused.value.message.startswith("Invalid Spotify URL: ")
 
 
 @pytest.mark.parametrize("nothing", ["", " ", "\n\t "])
