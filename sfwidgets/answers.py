@@ -12,11 +12,15 @@ import typer
 
 from sfwidgets.errors import JobCancelledError, JobFailedError, SoundForgeError, UpstreamError
 
-DONE, FAILED, WRONG = 0, 1, 2
+DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 """Exit codes."""
 
 Given = TypeVar("Given", str, Path)
 """A link or a file."""
+
+
+class Interrupted(Exception):
+    """Somebody stopped the command, not the work: a sentence that says how to go on."""
 
 
 def ask(given: Given, submit: Callable[[Given], Any]) -> Any:

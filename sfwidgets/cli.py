@@ -1,6 +1,7 @@
 """The command `soundforge`: the façade from a shell.
 
-Exit codes: 0 done, 1 a job failed, 2 wrong usage or input. With `--json`, standard output holds one JSON document and
+Exit codes: 0 done, 1 a job failed or a part is missing (credentials, the network), 2 wrong usage or input,
+130 interrupted, while the work goes on. With `--json`, standard output holds one JSON document and
 nothing else.
 """
 
@@ -13,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from sfwidgets import __version__, cli_sources
-from sfwidgets.answers import FAILED, ask, exit_code, folders, print_json, report, say
+from sfwidgets.answers import FAILED, INTERRUPTED, Interrupted, ask, exit_code, folders, print_json, report, say
 from sfwidgets.cli_options import AsJson, Library, settings_of, workbench
 from sfwidgets.errors import InvalidInputError, SoundForgeError
 
@@ -21,8 +22,6 @@ app = typer.Typer(
     name="soundforge", help="Split songs into stems and analyse them.", no_args_is_help=True,
     pretty_exceptions_enable=False, add_completion=False,
 )  # fmt: skip
-
-INTERRUPTED = 130
 
 Audio = Annotated[list[Path], typer.Argument(help="Audio files.", metavar="AUDIO…", show_default=False)]
 
@@ -36,6 +35,9 @@ def main() -> None:
         if "--json" in sys.argv:
             print_json(error.to_dict())
         raise SystemExit(exit_code(error)) from None
+    except Interrupted as stopped:
+        typer.echo(f"soundforge: {stopped}", err=True)
+        raise SystemExit(INTERRUPTED) from None
     except SystemExit as end:
         if end.code == INTERRUPTED:
             typer.echo("soundforge: stopped. What was asked for goes on; ask again to see it.", err=True)
@@ -212,6 +214,32 @@ def doctor(as_json: AsJson = False, library: Library = None) -> None:
         typer.echo(f"{finding.mark} {finding.part:<12} {finding.sentence}")
     if any(finding.state == "missing" for finding in findings):
         raise typer.Exit(FAILED)
+
+
+@app.command()
+def cancel(
+    job_ids: Annotated[
+        list[str], typer.Argument(help="Ids of jobs, or of whole downloads.", metavar="JOB_ID…", show_default=False)
+    ],
+    as_json: AsJson = False,
+    library: Library = None,
+) -> None:
+    """End jobs, and downloads with all their parts; what is in the library stays."""
+    with workbench(library) as wb:
+
+        def submit(job_id: str) -> Any:
+            handle = wb.job(job_id)
+            handle.cancel()
+            return handle
+
+        def finish(_index: int, handle: Any) -> dict[str, Any]:
+            job = handle.last
+            said = "cancelled" if job.status == "cancelled" else f"had ended: {job.status}"
+            say(as_json, f"{handle.title}: {said if job.done else 'is being cancelled'}")
+            document: dict[str, Any] = job.to_json()
+            return document
+
+        report(job_ids, [ask(job_id, submit) for job_id in job_ids], finish, as_json)
 
 
 @app.command()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import typer
@@ -35,6 +36,10 @@ class Part:
     state: State
     error: str = ""
     code: str = ""
+    path: str | None = None
+    """Its audio in the library; None where it is not there."""
+    copy: str | None = None
+    """The copy of it that was asked for."""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON-ready objects."""
@@ -48,10 +53,10 @@ class _Shown(Protocol):
     def say(self, line: str) -> None: ...
 
 
-def follow(handle: JobHandle) -> list[Part]:
+def follow(handle: JobHandle, path_of: Callable[[str], Path]) -> list[Part]:
     """Show how a download, or a batch of them, goes on, until it and all that follows have ended; on standard error.
 
-    Returns what became of each track, in order.
+    Returns what became of each track, in order. `path_of` says where the library keeps a track's audio.
     """
     with _lines_or_bars() as shown:
         handles = _until_ended(handle, shown)
@@ -60,6 +65,7 @@ def follow(handle: JobHandle) -> list[Part]:
             job = one.last
             part = Part(job.track_id or "", one.title, _state(job), job.error or "", job.code or "")
             if job.status == "completed":
+                part.path = str(path_of(part.track_id))
                 _follow_further(one, part, shown)
             parts.append(part)
     return parts

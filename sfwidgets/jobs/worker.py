@@ -66,7 +66,7 @@ class Attempt:
         self._stage = ""
         self._share = 0.0
         self._reported = (-1, "")
-        self._next_report = time.monotonic() + REPORT_SECONDS
+        self._next_report = 0.0
         self._next_check = 0.0
 
     def stage(self, name: str) -> None:
@@ -76,7 +76,8 @@ class Attempt:
         self.progress(self._share)
 
     def report(self, share: float, stage: str) -> None:
-        """Do as `progress` does, and say what the work is at."""
+        """Do as `progress` does, and say what the work is at; what is over in a second is not told of."""
+        self._next_report = self._next_report or time.monotonic() + REPORT_SECONDS
         self._stage = stage
         self.progress(share)
 

@@ -3,6 +3,8 @@ import { clock } from "../lib/format.js";
 
 /** What Python says while a list is still being read; it is asked again then. */
 const GOES_ON = ["slow_down", "upstream_timeout"];
+/** Faults of what was typed: to ask again for the same is useless. */
+const USELESS = ["url_required", "invalid_url", "invalid_input"];
 /** Seconds. Where a service asks for a longer wait than this, that is the answer. */
 const LONGEST_WAIT = 900;
 const NUMBER = new Intl.NumberFormat("en-GB");
@@ -38,7 +40,7 @@ export class Found {
 
   /**
    * @param {import("../lib/channel.js").Channel} channel
-   * @param {{ settings: () => object, then: () => string, downloading: (item: import("./rows.js").Item) => void, closed: () => void }} panel
+   * @param {{ settings: () => object, then: () => string, downloading: (item: import("./rows.js").Item) => void, changed: () => void, closed: () => void }} panel `changed`: whether there is something to download.
    */
   constructor(channel, panel) {
     this.channel = channel;
@@ -60,11 +62,17 @@ export class Found {
       h("div", { class: "sf-found-head" }, this.image, h("div", {}, this.name, this.note), this.again, this.close), this.fault, this.body);
   }
 
+  /** Whether a list is shown that has something to download. */
+  get offers() {
+    return (this.#list?.total ?? 0) > 0;
+  }
+
   /** Forget what was looked up. */
   end() {
     this.#turn += 1;
     this.#list = null;
     this.element.hidden = true;
+    this.panel.changed();
     this.panel.closed();
   }
 
@@ -73,6 +81,7 @@ export class Found {
     const turn = (this.#turn += 1);
     this.#link = link;
     this.#list = null;
+    this.panel.changed();
     this.element.hidden = false;
     this.image.hidden = this.fault.hidden = this.again.hidden = this.body.hidden = true;
     this.name.textContent = "Looking…";
@@ -86,7 +95,7 @@ export class Found {
         if (turn !== this.#turn) return;
         const { code, message, details } = /** @type {import("../lib/channel.js").AskError} */ (error);
         const wait = Number(details?.retryAfter ?? Infinity);
-        if (!GOES_ON.includes(code) || wait > LONGEST_WAIT) return this.#fail(message);
+        if (!GOES_ON.includes(code) || wait > LONGEST_WAIT) return this.#fail(message, USELESS.includes(code));
         this.note.textContent = message;
         await new Promise((resolve) => setTimeout(resolve, Math.max(1, wait) * 1000));
       }
@@ -107,12 +116,13 @@ export class Found {
     this.more.textContent = rest ? `and ${NUMBER.format(rest)} more, ${how}` : "";
   }
 
-  /** @param {string} message */
-  #fail(message) {
+  /** @param {string} message @param {boolean} useless Whether to try again would be. */
+  #fail(message, useless) {
     this.name.textContent = "";
     this.note.textContent = "";
     this.fault.textContent = message;
-    this.fault.hidden = this.again.hidden = false;
+    this.fault.hidden = false;
+    this.again.hidden = useless;
   }
 
   /** @param {List} list */
@@ -122,7 +132,7 @@ export class Found {
     this.name.textContent = list.name;
     const there = list.there.length;
     this.note.textContent = [
-      KINDS[list.type], tracks(list.total), there ? `${NUMBER.format(there)} in the library already` : "",
+      KINDS[list.type], list.total ? tracks(list.total) : "There is nothing in this list to download", there ? `${NUMBER.format(there)} in the library already` : "",
       list.leftOut ? `${NUMBER.format(list.leftOut)} left out, as they can't be had` : "",
     ].filter(Boolean).join(" · ");
     if (list.artwork) this.image.src = list.artwork;
@@ -131,12 +141,13 @@ export class Found {
       h("li", {}, h("label", { class: "sf-choice" },
         h("input", { type: "checkbox", value: at, checked: !this.#without.has(at) }),
         h("span", { class: "sf-numbers sf-soft" }, at + 1),
-        h("span", { class: "sf-title" }, track.title, track.artist && h("span", { class: "sf-soft" }, ` · ${track.artist}`)),
+        h("span", { class: "sf-song" }, h("span", {}, track.title), track.artist && h("span", { class: "sf-soft sf-small" }, track.artist)),
         h("span", { class: "sf-soft sf-small" }, this.#without.has(at) && "in the library"),
         h("span", { class: "sf-numbers" }, track.duration === null ? "" : clock(track.duration))))));
     this.body.hidden = list.total === 0;
     this.all.hidden = this.none.hidden = list.total < 2;
     this.count();
+    this.panel.changed();
     if (list.total) this.download.focus();
   }
 

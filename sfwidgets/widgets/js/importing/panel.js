@@ -42,6 +42,7 @@ export class Panel {
       settings: () => this.settings.value(),
       then: () => this.#then(),
       downloading: (item) => this.#downloading(item),
+      changed: () => this.#showStart(),
       closed: () => this.link.focus(),
     });
     this.start = h("button", { class: "sf-primary sf-start", onclick: () => this.#start() });
@@ -144,7 +145,7 @@ export class Panel {
     const ready = [...this.#waiting].filter(({ row }) => row.phase === "waiting");
     const link = this.link.value.trim() && this.found.element.hidden;
     if (link) this.#lookUp();
-    this.said.textContent = ready.length || link ? "" : "Drop or choose a song first.";
+    this.said.textContent = ready.length || link ? "" : "Drop or choose a song first, or paste a Spotify link.";
     if (!ready.length && !link) this.choose.focus();
     for (const waiting of ready) this.#send(waiting);
   }
@@ -240,11 +241,18 @@ export class Panel {
   }
 
   #count() {
+    this.#showStart();
+    this.found.count();
+  }
+
+  /** Say what the button does; beside a list that is to be downloaded it is for files that wait. */
+  #showStart() {
     const ready = [...this.#waiting].filter(({ row }) => row.phase === "waiting").length;
     const what = ready > 1 ? `${ready} songs` : ready === 1 ? "1 song" : "songs";
     const { stems, analysis } = this.settings.wants;
     this.start.textContent = stems ? `Split ${what} into stems` : analysis ? `Add and analyse ${what}` : `Add ${what} to the library`;
-    this.found.count();
+    this.start.hidden = this.found.offers && ready === 0;
+    this.start.classList.toggle("sf-primary", !this.found.offers);
   }
 
   #takeDrops() {

@@ -97,6 +97,10 @@ export class FileRow extends Row {
  * @property {import("../jobs/row.js").Job[]} jobs
  */
 
+/** @param {{ failed: number, cancelled: number }} counts */
+const missed = ({ failed, cancelled }) =>
+  [failed && `${failed} failed`, cancelled && `${cancelled} cancelled`].filter(Boolean).join(", ");
+
 /** A track or a list of them, and what is being made of it. */
 export class ItemRow extends Row {
   /** @type {Map<string, JobRow>} */
@@ -121,14 +125,16 @@ export class ItemRow extends Row {
   show(item) {
     this.name.textContent = item.title;
     const batch = item.jobs.find((job) => job.counts);
+    const counts = item.error === null ? batch?.counts : null;
+    const partly = item.state === "failed" && counts !== null && counts !== undefined && counts.completed > 0;
     const there = item.trackId !== null;
     const made = [item.jobs.some((job) => job.kind === "processing") ? "stems" : "", item.jobs.some((job) => job.kind === "analysis") ? "analysis" : ""];
     const notes = {
       running: item.jobs.length ? "" : there ? "In the library; asking for a worker" : "Asking for a worker",
       done: batch?.counts ? `All ${batch.counts.total} in the library` : made.some(Boolean) ? `Ready: ${made.filter(Boolean).join(" and ")}` : "In the library",
-      failed: item.error ?? (there ? "In the library, but not all went well" : ""),
+      failed: partly ? `Done, ${missed(counts)}` : item.error ?? (there ? "In the library, but not all went well" : ""),
     };
-    const [status, sign] = { running: ["processing", "●"], done: ["completed", "✓"], failed: ["error", "!"] }[item.state];
+    const [status, sign] = { running: ["processing", "●"], done: ["completed", "✓"], failed: partly ? ["partly", "!"] : ["error", "!"] }[item.state];
     if (this.head.dataset.status && this.head.dataset.status !== status) this.said.textContent = `${item.title}: ${notes[item.state]}`;
     this.say(status, sign, notes[item.state]);
     const open = this.button("Open", () => this.ask("open", { track: item.trackId }));
