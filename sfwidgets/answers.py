@@ -19,7 +19,7 @@ Given = TypeVar("Given", str, Path)
 """A link or a file."""
 
 
-class Interrupted(Exception):
+class StoppedWatchingError(Exception):
     """Somebody stopped the command, not the work: a sentence that says how to go on."""
 
 

@@ -14,7 +14,17 @@ from typing import Annotated, Any
 import typer
 
 from sfwidgets import __version__, cli_sources
-from sfwidgets.answers import FAILED, INTERRUPTED, Interrupted, ask, exit_code, folders, print_json, report, say
+from sfwidgets.answers import (
+    FAILED,
+    INTERRUPTED,
+    StoppedWatchingError,
+    ask,
+    exit_code,
+    folders,
+    print_json,
+    report,
+    say,
+)
 from sfwidgets.cli_options import AsJson, Library, settings_of, workbench
 from sfwidgets.errors import InvalidInputError, SoundForgeError
 
@@ -35,7 +45,7 @@ def main() -> None:
         if "--json" in sys.argv:
             print_json(error.to_dict())
         raise SystemExit(exit_code(error)) from None
-    except Interrupted as stopped:
+    except StoppedWatchingError as stopped:
         typer.echo(f"soundforge: {stopped}", err=True)
         raise SystemExit(INTERRUPTED) from None
     except SystemExit as end:

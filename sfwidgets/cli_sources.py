@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import filecmp
-import os
 import re
 import shlex
 import time
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
-from sfwidgets.answers import FAILED, WRONG, Interrupted, ask, print_json, report, say
+from sfwidgets.answers import FAILED, WRONG, StoppedWatchingError, ask, print_json, report, say
 from sfwidgets.cli_options import AsJson, Library, workbench
 from sfwidgets.errors import DiskFullError, InvalidInputError, SlowDownError, SoundForgeError, UpstreamTimeoutError
 
@@ -37,7 +36,7 @@ NOT_OFFERED = "no_match", "unfit_download"
 """Codes of downloads that fail again when they are asked for again."""
 LONGEST_NAME = 200
 """Bytes of a copy's name, without its suffix."""
-_LINK = re.compile(r"https?://|spotify:", re.IGNORECASE)
+_LINK = re.compile(r"https?://|spotify:[a-z]+:", re.IGNORECASE)
 
 
 def add(
@@ -106,9 +105,9 @@ def _files(wb: Workbench, paths: Iterable[str]) -> Iterator[Path | _Row]:
     from sfwidgets.audio.folder import audio_files
 
     for given in paths:
-        if _LINK.match(given) and not os.path.exists(given):
+        if _LINK.match(given):
             yield _Row(given, "refused", None, f"{given} is a link: soundforge download", "is_a_link")
-        elif not os.path.isdir(given):
+        elif not Path(given).is_dir():
             yield Path(given)
         else:
             faults: list[OSError] = []
@@ -230,7 +229,7 @@ def download(
                 raise
             named = [] if library is None else ["--library", str(library)]
             command = shlex.join(["soundforge", "cancel", *running, *named])
-            raise Interrupted(
+            raise StoppedWatchingError(
                 f"stopped watching. The download goes on: the same command follows it again, `{command}` ends it."
             ) from None
 

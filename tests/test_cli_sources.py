@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from sfwidgets import Workbench, cli, cli_sources, sources
+from sfwidgets import Workbench, cli, cli_progress, cli_sources, sources
 from sfwidgets.errors import InvalidInputError, NotFoundError, SlowDownError, UpstreamTimeoutError
 from sfwidgets.models import SourceList, SourceTrack
 
@@ -76,11 +77,27 @@ def test_add_takes_files_and_folders_and_says_what_became_of_each(soundforge: Ru
         "2 added, 1 there already, 1 refused",
     ]  # fmt: skip
     assert err.startswith(f"refused    {first.parent / 'notes.mp3'}: notes.mp3 can't be decoded")
-    code, out, _ = soundforge("add", second, tmp_path / "nowhere", "--json")
-    taken, lost = json.loads(out)
-    assert (code, [track["title"] for track in taken["known"]], lost["refused"][0]["file"]) == (
-        1, ["b"], str(tmp_path / "nowhere"),
-    )  # fmt: skip
+    code, out, _ = soundforge("add", second, tmp_path / "nowhere", first, first, "--json")
+    rows = json.loads(out)
+    assert [(row["file"], row["state"], row["code"]) for row in rows] == [
+        (str(second), "known", ""), (str(tmp_path / "nowhere"), "refused", "file_missing"),
+        (str(first), "known", ""), (str(first), "known", ""),
+    ]  # fmt: skip
+    assert code == 1
+    assert rows[2]["id"] == rows[3]["id"] != rows[0]["id"]
+    assert rows[1]["id"] is None
+
+
+def test_add_says_what_can_never_be_added(soundforge: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert soundforge("add", tmp_path / "empty") == (2, "", f"No audio files in {tmp_path / 'empty'}.\n")
+    assert soundforge("add", LINK) == (2, "", f"{LINK} is a link: soundforge download\n")
+    notes = tmp_path / "notes.txt"
+    notes.write_text("not music")
+    code, _, err = soundforge("add", notes, tmp_path / "empty")
+    assert (code, err.splitlines()[0]) == (1, f"refused    {notes}: notes.txt is no audio file.")
+    code, out, _ = soundforge("add", tmp_path / "empty", "--json")
+    assert (code, [row["code"] for row in json.loads(out)]) == (2, ["no_audio_files"])
 
 
 def test_fetch_shows_a_list_with_lengths_and_what_was_left_out(soundforge: Run, spotify: list[Any]) -> None:
@@ -103,8 +120,9 @@ def test_fetch_goes_on_asking_while_it_takes_long_and_says_why(
     monkeypatch.setattr(cli_sources.time, "sleep", rests.append)
     limit = SlowDownError("Spotify asks to wait 30 s.", details={"retryAfter": 30})
     spotify += [limit, limit, UpstreamTimeoutError("Not all is here yet.", details={"retryAfter": 0}), playlist()]
-    code, _, err = soundforge("fetch", LINK)
+    code, out, err = soundforge("fetch", LINK)
     assert (code, err.splitlines(), rests) == (0, ["Spotify asks to wait 30 s.", "Not all is here yet."], [30, 30, 1])
+    assert "nothing" in out
     spotify += [SlowDownError("Spotify asks to wait a day.", details={"retryAfter": 86400})]
     code, _, err = soundforge("fetch", LINK)
     assert code == 1
@@ -135,7 +153,10 @@ def test_a_download_tells_of_each_track_and_what_to_do_next(
     lines = out.splitlines()
     assert lines[0] == "was there  One"
     assert lines[1].startswith("failed     Two: ")
-    assert lines[2] == ("1 of 2 are in the library. Run the same command again: only the missing track is fetched.")
+    assert lines[2] == (
+        f"1 of 2 are in the library, {shared_wb.settings.library}. "
+        "Run the same command again: only what is missing is made."
+    )
     assert "2 of 2: " in err
     assert shared_wb.track("cliOne").has_analysis, "it waits for what follows"
     spotify += [playlist(SONGS[0])]
@@ -143,19 +164,89 @@ def test_a_download_tells_of_each_track_and_what_to_do_next(
     answer = json.loads(out)
     assert code == 0
     assert (answer["name"], answer["leftOut"], answer["failed"]) == ("Road Trip", 2, 0)
-    assert [(track["trackId"], track["state"]) for track in answer["tracks"]] == [("cliOne", "was there")]
+    (track,) = answer["tracks"]
+    assert (track["trackId"], track["state"], track["copy"]) == ("cliOne", "was there", None)
+    assert track["path"] == str(shared_wb.path("cliOne"))
+
+
+def test_a_download_is_copied_once_under_a_name_for_people(
+    soundforge: Run, spotify: list[Any], shared_wb: Workbench, song: Song, tmp_path: Path
+) -> None:
+    there = song(1, seed=3104)
+    shared_wb.add(there, id="cliThree", title="Three/Four", artist="Ann: Bob")
+    out = tmp_path / "new" / "copies"
+    taken = out / "Ann_ Bob - Three_Four.wav"
+    for _ in range(2):
+        spotify += [playlist(SourceTrack(id="cliThree", title="Three/Four", artists=("Ann: Bob",)))]
+        code, said, _ = soundforge("download", LINK, "--out", out)
+        assert (code, taken.read_bytes()) == (0, there.read_bytes())
+        assert said.splitlines()[-1] == f"It is in the library, {shared_wb.settings.library}. Copies are in {out}."
+        assert [file.name for file in out.iterdir()] == [taken.name]
+    taken.write_text("somebody else's")
+    spotify += [playlist(SourceTrack(id="cliThree", title="Three/Four", artists=("Ann: Bob",)))]
+    (track,) = json.loads(soundforge("download", LINK, "--out", out, "--json")[1])["tracks"]
+    assert Path(track["copy"]) == out / "Ann_ Bob - Three_Four (2).wav"
+    assert Path(track["copy"]).read_bytes() == there.read_bytes()
+    assert taken.read_text() == "somebody else's"
+
+
+@pytest.mark.parametrize(
+    ("code", "advised"),
+    [("no_match", "soundforge add"), ("unfit_download", "soundforge add"), ("download_timeout", "Run the same")],
+)
+def test_trying_again_is_advised_where_it_can_help(
+    soundforge: Run, spotify: list[Any], monkeypatch: pytest.MonkeyPatch, code: str, advised: str
+) -> None:
+    failed = cli_progress.Part("cliTwo", "Two", "failed", "It did not come.", code)
+    monkeypatch.setattr(Workbench, "download", lambda *_, **__: SimpleNamespace(id="j"))
+    monkeypatch.setattr(cli_progress, "follow", lambda *_: [failed])
+    spotify += [playlist(SONGS[1])]
+    ended, out, _ = soundforge("download", LINK)
+    assert ended == 1
+    last = out.splitlines()[-1]
+    assert [text for text in ("soundforge add", "Run the same") if text in last] == [advised]
+
+
+def test_an_interrupted_download_says_how_to_end_it(
+    soundforge: Run, spotify: list[Any], monkeypatch: pytest.MonkeyPatch, shared_wb: Workbench
+) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    running = SimpleNamespace(id="1a2b3c", value=SimpleNamespace(done=False))
+    monkeypatch.setattr(Workbench, "download", lambda *_, **__: running)
+    monkeypatch.setattr(cli_progress, "follow", interrupted)
+    spotify += [playlist(SONGS[1])]
+    code, _, err = soundforge("download", LINK)
+    assert code == 130
+    assert err.splitlines()[-1] == (
+        "soundforge: stopped watching. The download goes on: the same command follows it again, "
+        f"`soundforge cancel 1a2b3c --library {shared_wb.settings.library}` ends it."
+    )
+
+
+def test_cancel_ends_a_whole_download(soundforge: Run, shared_wb: Workbench) -> None:
+    batch, parts = shared_wb._jobs.table.submit_batch(
+        shared_wb.owner, "download", {"cliFive": {}, "cliSix": {}}, options={"name": "Mix"}, settings={}
+    )
+    assert soundforge("cancel", batch.id) == (0, "Mix: cancelled\n", "")
+    assert {shared_wb.job(part.id).status for part in parts} == {"cancelled"}
+    code, out, err = soundforge("cancel", batch.id, "nosuchjob", "--json")
+    assert (code, [answer.get("status") for answer in json.loads(out)]) == (2, ["cancelled", None])
+    assert "nosuchjob" in err
 
 
 def test_links_that_lead_nowhere_do_not_stop_the_others(soundforge: Run, spotify: list[Any]) -> None:
     spotify += [NotFoundError("Spotify does not have it."), InvalidInputError("That is no link."), playlist()]
     code, out, err = soundforge("download", LINK, LINK, LINK, "--json")
     assert code == 2
-    assert [answer.get("code", answer.get("tracks")) for answer in json.loads(out)] == [
+    assert [answer["code"] for answer in json.loads(out)] == [
         "not_found",
         "invalid_input",
-        [],
+        "nothing_to_download",
     ]
     assert "Spotify does not have it." in err
+    assert "nothing to download in Road Trip: 2 left out" in err
 
 
 def test_an_interrupt_says_that_the_work_goes_on(soundforge: Run, spotify: list[Any]) -> None:

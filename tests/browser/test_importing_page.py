@@ -17,7 +17,7 @@ from servers import Server, start_voila
 from views_page import show, tell
 
 from sfwidgets import Workbench, sources
-from sfwidgets.errors import NotFoundError, SlowDownError
+from sfwidgets.errors import InvalidInputError, NotFoundError, SlowDownError
 from sfwidgets.models import SourceList, SourceTrack
 from sfwidgets.widgets.importing import ImportPanel
 
@@ -154,7 +154,7 @@ def test_a_chunk_that_gets_lost_is_sent_again_and_the_file_is_whole(
 
 def test_files_that_are_dropped_are_taken(panel: Any) -> None:
     panel.get_by_role("button", name="Split songs into stems").click()
-    expect(panel.get_by_text("Drop or choose a song first.")).to_be_visible()
+    expect(panel.get_by_text("Drop or choose a song first, or paste a Spotify link.")).to_be_visible()
     dropped = panel.evaluate_handle(
         "() => { const data = new DataTransfer(); data.items.add(new File([''], 'empty.wav')); return data; }"
     )
@@ -176,7 +176,7 @@ def test_a_playlist_s_link_is_looked_up_chosen_from_and_downloaded(
         SlowDownError("Spotify asks to wait 3 s.", details={"retryAfter": 3}),
         SourceList(
             type="playlist", id="p", name="<b>Road</b> Trip", left_out=2,
-            tracks=[SourceTrack(id=f"page{n}", title=f"<i>Song</i> {n}", duration=NO_SUCH_LENGTH) for n in range(2345)],
+            tracks=[SourceTrack(id=f"page{n}", title=f"<i>Song</i> {n} " + "long " * 50, artists=("Ann",), duration=NO_SUCH_LENGTH) for n in range(2345)],
         ),
     ]  # fmt: skip
 
@@ -208,10 +208,14 @@ def test_a_playlist_s_link_is_looked_up_chosen_from_and_downloaded(
     expect(boxes).to_have_count(200)
     expect(boxes.nth(1)).not_to_be_checked()
     expect(found.get_by_role("button", name="Download 2,344 tracks")).to_be_focused()
+    expect(page.get_by_role("button", name="Split")).to_be_hidden()
     expect(found).to_contain_text("and 2,145 more, which are ticked, too")
     page.set_viewport_size({"width": 360, "height": 900})
     assert serious(page, ".sf-importing") == []
     assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
+    artist = found.get_by_text("Ann", exact=True).first
+    assert artist.evaluate("name => name.scrollWidth <= name.clientWidth"), "a long title does not hide it"
+    expect(artist).to_be_in_viewport(ratio=1)
     found.get_by_role("button", name="Tick none").click()
     expect(found).to_contain_text("and 2,145 more, which are not ticked")
     expect(found.get_by_role("button", name="Download", exact=True)).to_be_disabled()
@@ -228,7 +232,8 @@ def test_a_playlist_s_link_is_looked_up_chosen_from_and_downloaded(
     tell(page, view)
     row = _row(page, "<b>Road</b> Trip")
     expect(row).to_contain_text("1 of 2 in the library")
-    row.get_by_text("1 failed").click()
+    expect(row).to_contain_text("Done, 1 failed")
+    row.locator("summary").click()
     expect(row.get_by_role("listitem").filter(has_text="<i>Song</i> 0")).to_be_visible()
     assert serious(page, ".sf-importing") == []
     row.get_by_role("button", name="Try the failed ones again").click()
@@ -240,6 +245,61 @@ def test_a_playlist_s_link_is_looked_up_chosen_from_and_downloaded(
     page.evaluate("items => model.take('items', items)", [paused])
     expect(row).to_contain_text("Paused until 14:05:00: limit.")
     expect(row.get_by_role("button", name="Cancel")).to_be_visible()
+    view.close()
+
+
+def test_what_can_not_be_downloaded_is_said_and_offers_no_button_that_can_not_help(
+    page: Any, shared_wb: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[Any] = [
+        SourceList(type="playlist", id="p", name="Empty", left_out=3),
+        InvalidInputError("Invalid Spotify URL", code="invalid_url"),
+    ]
+
+    def fetch(url: str, *, patience: float) -> SourceList:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(shared_wb, "fetch", fetch)
+    show(page, ImportPanel(shared_wb))
+    page.get_by_label("Or a Spotify link").fill(LINK)
+    look, found = page.get_by_role("button", name="Look up"), page.locator(".sf-found")
+    look.click()
+    expect(found.get_by_role("status")).to_have_text(
+        "Playlist · There is nothing in this list to download · 3 left out, as they can't be had"
+    )
+    expect(found.get_by_role("button")).to_have_text(["Close"])
+    expect(page.get_by_role("button", name="Split songs into stems")).to_be_visible()
+    look.click()
+    expect(found.get_by_role("alert")).to_have_text("Invalid Spotify URL")
+    expect(found.get_by_role("button")).to_have_text(["Close"])
+
+
+def test_failures_are_read_whole_in_a_narrow_panel(page: Any, shared_wb: Workbench) -> None:
+    view = ImportPanel(shared_wb)
+    counts = {"total": 9, "completed": 3, "failed": 5, "cancelled": 1}
+    job = {
+        "id": "j", "kind": "batch", "what": "Downloads", "detail": "", "trackId": None, "track": "Mix", "status": "completed",
+        "progress": 100, "stage": "", "attempt": 1, "error": None, "paused": False, "counts": counts,
+        "speed": None, "left": None, "took": 12.0,
+    }  # fmt: skip
+    view.items = [{"key": "k", "trackId": None, "title": "Mix", "state": "failed", "error": None, "jobs": [job]}]
+    failure = {"title": "Song", "error": f"Nothing fits, see https://example.org/{'x' * 120} for more. " * 3}
+    view.answer_failed = lambda item, job: [failure] * 5  # type: ignore[method-assign]
+    page.set_viewport_size({"width": 390, "height": 900})
+    show(page, view)
+    row = _row(page, "Mix")
+    expect(row).to_contain_text("Done, 5 failed, 1 cancelled")
+    row.locator("summary").click()
+    why = row.locator(".sf-why")
+    expect(why.get_by_role("listitem")).to_have_count(5)
+    assert why.evaluate("list => [list.scrollWidth <= list.clientWidth, list.scrollHeight <= list.clientHeight]") == [
+        True,
+        True,
+    ], "it wraps, and only the list of files around it scrolls"
+    assert page.locator(".sf-files").evaluate("list => list.clientHeight > 260")
     view.close()
 
 

@@ -164,11 +164,14 @@ def test_a_rate_limit_pauses_the_queue_and_says_until_when(wb: Workbench, spotdl
     assert batch.value.stage.startswith("Paused until ")
     paused = len(spotdl.asked)
     other = wb.download(track("limit9"))
-    assert other.value.not_before == batch.value.not_before
-    time.sleep(1)
-    assert len(spotdl.asked) <= paused + 2  # those that had begun
-    (spotdl.folder / "calm").touch()
-    _let_them_go_on(wb)
+    try:
+        assert other.value.not_before is not None  # those that had begun may have been turned away a moment later
+        assert abs((other.value.not_before - batch.value.not_before).total_seconds()) < 20
+        time.sleep(1)
+        assert len(spotdl.asked) <= paused + 2
+    finally:
+        (spotdl.folder / "calm").touch()
+        _let_them_go_on(wb)
     assert settled(batch).result == {"total": 5, "completed": 5, "failed": 0, "cancelled": 0}
     assert settled(other).status == "completed"
 
