@@ -176,7 +176,10 @@ def test_a_playlist_s_link_is_looked_up_chosen_from_and_downloaded(
         SlowDownError("Spotify asks to wait 3 s.", details={"retryAfter": 3}),
         SourceList(
             type="playlist", id="p", name="<b>Road</b> Trip", left_out=2,
-            tracks=[SourceTrack(id=f"page{n}", title=f"<i>Song</i> {n} " + "long " * 50, artists=("Ann",), duration=NO_SUCH_LENGTH) for n in range(2345)],
+            tracks=[
+                SourceTrack(id=f"page{n}", title=f"<i>Song</i> {n} {'x' * 250}", artists=("Ann",), duration=NO_SUCH_LENGTH)
+                for n in range(2345)
+            ],
         ),
     ]  # fmt: skip
 
@@ -281,8 +284,8 @@ def test_failures_are_read_whole_in_a_narrow_panel(page: Any, shared_wb: Workben
     view = ImportPanel(shared_wb)
     counts = {"total": 9, "completed": 3, "failed": 5, "cancelled": 1}
     job = {
-        "id": "j", "kind": "batch", "what": "Downloads", "detail": "", "trackId": None, "track": "Mix", "status": "completed",
-        "progress": 100, "stage": "", "attempt": 1, "error": None, "paused": False, "counts": counts,
+        "id": "j", "kind": "batch", "what": "Downloads", "detail": "", "trackId": None, "track": "Mix",
+        "status": "completed", "progress": 100, "stage": "", "attempt": 1, "error": None, "paused": False, "counts": counts,
         "speed": None, "left": None, "took": 12.0,
     }  # fmt: skip
     view.items = [{"key": "k", "trackId": None, "title": "Mix", "state": "failed", "error": None, "jobs": [job]}]

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -277,8 +278,7 @@ def test_a_long_list_survives_a_restart_in_the_middle(
         batch = before.download(playlist(*names))
         eventually(lambda: before.tracks().total >= count // 4)
         daemon = psutil.Process(_daemon(before))
-        for process in (*daemon.children(recursive=True), daemon):
-            process.kill()
+        _kill(daemon)
         done = before.tracks().total
     assert done < count
     with Workbench(tmp_path / "library") as after:
@@ -302,11 +302,16 @@ def test_work_goes_on_after_its_daemon_was_killed_though_nobody_watches(
     with Workbench(tmp_path / "library") as alone:
         batch = alone.download(playlist(*(f"alone{number}" for number in range(12))))
         daemon = psutil.Process(_daemon(alone))
-        for process in (*daemon.children(recursive=True), daemon):
-            process.kill()
+        _kill(daemon)
         eventually(lambda: alone._jobs.table.get("local", batch.id).done, 120)
         assert batch.result == {"total": 12, "completed": 12, "failed": 0, "cancelled": 0}
     stop_cluster(alone.settings)
+
+
+def _kill(daemon: psutil.Process) -> None:
+    for process in (*daemon.children(recursive=True), daemon):
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def _daemon(wb: Workbench) -> int:
