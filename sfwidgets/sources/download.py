@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from sfwidgets.settings import Settings
 from sfwidgets.sources import spotdl, ytdlp
 from sfwidgets.sources.check import UnfitError, check
 from sfwidgets.sources.metadata import check_online
+from sfwidgets.sources.process import Turn
 
 Progress = Callable[[float, str], None]
 """Told the share done, 0 to 1, and the stage; what it raises ends the work."""
@@ -50,7 +51,7 @@ def download(
     format: DownloadFormat,
     bitrate: Bitrate,
     progress: Progress,
-    turn: Callable[[], AbstractContextManager[None]] = nullcontext,
+    turn: Turn = nullcontext,
 ) -> Downloaded:
     """Get a recording into a folder. What does not fit is followed by the next candidate.
 
@@ -69,8 +70,7 @@ def download(
         place = folder / f"way-{len(failed)}"
         place.mkdir()
         try:
-            with turn():
-                path = way(place, seconds=left)
+            path = way(place, seconds=left)
             progress(0.98, "Checking")
             return Downloaded(path, check(path, track, lambda: progress(0.98, "Checking")), by)
         except UpstreamError as error:
@@ -89,14 +89,14 @@ def _ways(
     format: DownloadFormat,
     bitrate: Bitrate,
     progress: Progress,
-    turn: Callable[[], AbstractContextManager[None]],
+    turn: Turn,
     failed: list[tuple[str, UpstreamError]],
 ) -> Iterator[tuple[str, Way]]:
     if track.url is not None and spotdl.program(settings) is not None:
         for provider in PROVIDERS:
             yield "spotdl", partial(
                 spotdl.download, track.url, settings=settings, format=format, bitrate=bitrate, audio=provider,
-                progress=progress, track=track,
+                progress=progress, track=track, turn=turn,
             )  # fmt: skip
     try:
         with turn():
@@ -107,7 +107,10 @@ def _ways(
         failed.append(("yt-dlp", error))
         return
     for candidate in found[:MOST_CANDIDATES]:
-        yield "yt-dlp", partial(ytdlp.download, candidate, track, format=format, bitrate=bitrate, progress=progress)
+        yield (
+            "yt-dlp",
+            partial(ytdlp.download, candidate, track, format=format, bitrate=bitrate, progress=progress, turn=turn),
+        )
 
 
 def _nothing(failed: list[tuple[str, UpstreamError]]) -> UpstreamError:

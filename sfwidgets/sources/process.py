@@ -12,13 +12,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
 from sfwidgets.errors import UnavailableError, UpstreamTimeoutError
 from sfwidgets.models import one_line
+
+Turn = Callable[[], AbstractContextManager[None]]
+"""Makes what is held while somebody on the network is asked."""
 
 TICK_SECONDS = 0.2
 GRACE_SECONDS = 2.0

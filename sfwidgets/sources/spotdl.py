@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,6 +18,7 @@ from sfwidgets.models import Bitrate, DownloadFormat, SourceList, SourceTrack
 from sfwidgets.settings import Settings
 from sfwidgets.sources import ffmpeg, process
 from sfwidgets.sources.links import SpotifyLink, parse_link
+from sfwidgets.sources.process import Turn
 from sfwidgets.sources.spotdl_output import CONVERTING, DOWNLOADING, Output
 from sfwidgets.sources.spotdl_songs import song, source_list
 
@@ -62,8 +63,11 @@ def download(
     progress: Progress,
     seconds: float,
     track: SourceTrack | None = None,
+    turn: Turn = nullcontext,
 ) -> Path:
     """Get one track into a folder, with tags and cover; returns the file, the only thing that is left there.
+
+    `turn` makes what is held while the program runs.
 
     `audio` is where spotDL looks: youtube-music, youtube, soundcloud, bandcamp or piped. It asks Spotify for what `track`
     says, where that is not given. `progress` is told several times a second. At bit rate `auto` opus and m4a keep what
@@ -89,20 +93,20 @@ def download(
         known = None if track is None else song(track)
         if known is not None:
             (place / "song.spotdl").write_text(json.dumps([known]), encoding="utf-8")
-        _run(
-            settings,
-            [
-                "download", link.url if known is None else "song.spotdl",
-                "--audio", audio,
-                "--format", format,
-                "--bitrate", bitrate,
-                "--output", "audio.{output-ext}",
-                "--overwrite", "force",
-                "--threads", "1",
-                *_common(),
-            ],
-            place, output.read, lambda: progress(*_state(output, place, made, track)), seconds,
-        )  # fmt: skip
+        arguments = [
+            "download", link.url if known is None else "song.spotdl",
+            "--audio", audio,
+            "--format", format,
+            "--bitrate", bitrate,
+            "--output", "audio.{output-ext}",
+            "--overwrite", "force",
+            "--threads", "1",
+            *_common(),
+        ]  # fmt: skip
+        with turn():
+            _run(
+                settings, arguments, place, output.read, lambda: progress(*_state(output, place, made, track)), seconds
+            )
         if output.downloaded and made.is_file():
             return made.rename(folder / made.name)
         raise output.error(audio=audio, more=_left_behind(place))

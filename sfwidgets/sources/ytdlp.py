@@ -11,6 +11,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -28,6 +29,7 @@ from sfwidgets.sources import ffmpeg, process
 from sfwidgets.sources.artwork import fetch_picture
 from sfwidgets.sources.check import UnfitError
 from sfwidgets.sources.matching import Candidate, likeliest_first
+from sfwidgets.sources.process import Turn
 from sfwidgets.sources.trouble import known_trouble, last_fault
 
 __all__ = ["Candidate", "candidates", "download"]
@@ -107,11 +109,13 @@ def download(
     bitrate: Bitrate,
     progress: Progress,
     seconds: float,
+    turn: Turn = nullcontext,
 ) -> Path:
     """Fetch a video's audio into `folder`, with the track's tags and cover, and return the file.
 
     `candidate` is one that `candidates` gave: its address is followed as it is. A connection that breaks is taken up
-    where it broke. Whatever ends this early, nothing is left in the folder.
+    where it broke. `turn` makes what is held while it is fetched, and not while it is converted. Whatever ends this early,
+    nothing is left in the folder.
 
     Raises `SlowDownError` with `retry_after`, `UnfitError` where no audio is sent, `UpstreamError` (`no_network`,
     `download_failed`), `UpstreamTimeoutError` after `seconds`, `DiskFullError`, `UnavailableError` (`no_ffmpeg`), and
@@ -119,7 +123,8 @@ def download(
     """
     deadline = time.monotonic() + seconds
     with full_disk_is_told(folder / f"audio.{format}"), TemporaryDirectory(dir=folder, prefix="yt-dlp-") as work:
-        fetched = _fetch(candidate, Path(work), format, bitrate, progress, seconds)
+        with turn():
+            fetched = _fetch(candidate, Path(work), format, bitrate, progress, seconds)
         progress(_FETCHED, stage := "Converting")
         made = Path(work) / f"audio.{format}"
         try:
