@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from sfwidgets.models import SourceList
     from sfwidgets.workbench import Workbench
     from sfwidgets.workbench.tracks import Fate
-
-Next = Literal["separate", "analyze"]
 
 PATIENCE = 15.0
 """Seconds after which a person is told that looking something up takes long."""
@@ -188,9 +186,10 @@ def download(
     from sfwidgets.audio import writable_folder
     from sfwidgets.cli_progress import follow
     from sfwidgets.models import Bitrate, DownloadFormat
+    from sfwidgets.workbench.sources import Then
 
     wanted = tuple(name.strip() for name in then.split(",") if name.strip())
-    _check("--then", wanted, get_args(Next))
+    _check("--then", wanted, get_args(Then))
     _check("--format", [format], get_args(DownloadFormat))
     _check("--bitrate", [bitrate], get_args(Bitrate))
     options: dict[str, Any] = {"then": wanted, "format": format, "bitrate": bitrate}

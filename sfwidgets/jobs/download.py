@@ -96,7 +96,7 @@ def _said(wanted: SourceTrack, info: AudioInfo) -> dict[str, Any]:
     """Return what is kept of what a service says of a recording; what its file says fills the gaps."""
     date = wanted.release_date
     return {
-        "title": one_line(wanted.title)[:1000] or one_line(info.title or "") or "Untitled",
+        "title": wanted.title or one_line(info.title or "") or "Untitled",
         "artist": one_line(wanted.artist or info.artist or "")[:1000],
         "album": one_line(wanted.album or info.album or "")[:1000],
         "artwork_url": wanted.artwork_url, "source": "spotify", "isrc": wanted.isrc,

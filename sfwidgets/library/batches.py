@@ -140,9 +140,10 @@ def has_twin(connection: Connection, job: Job) -> bool:
         jobs.c.lease_until > time.time(),
     )  # fmt: skip
     began = 0.0 if job.started_at is None else job.started_at.timestamp()
+    wanted = names(job.options)
     return any(
         (row.started_at, row.id) < (began, job.id)
-        and (row.track_id == job.track_id or not names(row.options).isdisjoint(names(job.options)))
+        and (row.track_id == job.track_id or not wanted.isdisjoint(names(row.options)))
         for row in connection.execute(others)
     )
 
