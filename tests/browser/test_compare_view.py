@@ -63,9 +63,9 @@ def test_both_sides_play_on_one_clock_and_are_switched_at_the_playhead(
     show(page, CompareView(shared_wb, *two))
     page.get_by_label("Stem").select_option("bass")
     expect(page.get_by_text("B has no stem “bass”: nothing is heard there.")).to_be_visible()
+    page.get_by_role("button", name="Loop").click()  # a slow page may come to look after six seconds
     page.get_by_role("button", name="Play").click()
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
-    page.get_by_role("button", name="Loop").click()
     page.wait_for_function("loudness() > 0.01")
     page.keyboard.press("b")
     expect(page.get_by_role("button", name="B", exact=True)).to_have_attribute("aria-pressed", "true")
@@ -190,7 +190,8 @@ def test_in_jupyterlab_it_sounds_with_and_without_our_server(
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         view = page.locator(".sf-compare")
-        view.get_by_role("button", name="Play").click(timeout=60_000)
+        view.get_by_role("button", name="Loop").click(timeout=60_000)  # a slow page may come to look after six seconds
+        view.get_by_role("button", name="Play").click()
         page.wait_for_function("loudness() > 0.01")
         page.keyboard.press("b")
         expect(view.get_by_role("button", name="B", exact=True)).to_have_attribute("aria-pressed", "true")

@@ -49,6 +49,13 @@ class Listener:
         )
         await asyncio.sleep(0.2)
 
+    async def settled(self) -> None:
+        """Wait until what was subscribed to is followed: a client is answered in turn. What came until then is forgotten."""
+        await self.emit("unsubscribe:track", "!")
+        await self.until(lambda: any(name == "error" for name, _ in self.got))
+        self.got.clear()
+        self.at.clear()
+
     def long(self, job_id: str | None = None) -> list[tuple[str, Any]]:
         return [(n, d) for n, d in self.got if ":job:" in n and job_id in (None, d["id"])]
 

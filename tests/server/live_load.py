@@ -161,10 +161,7 @@ async def _clients(door: str, count: int, names: list[str]) -> None:
         async def connect(number: int) -> Listener:
             async with gate:
                 listener = await stack.enter_async_context(listening(server, door, names[number % len(names)]))
-                await listener.emit("unsubscribe:track", "!")  # answered in turn: by then it has been subscribed
-                await listener.until(lambda: listener.got)
-                listener.got.clear()
-                listener.at.clear()
+                await listener.settled()
                 return listener
 
         listeners = await asyncio.gather(*(connect(number) for number in range(count)))

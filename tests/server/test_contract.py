@@ -325,6 +325,7 @@ def test_who_follows_a_track_is_told_of_its_download_and_of_what_comes_then(
 
     async def scenario() -> Listener:
         async with listening(server, "plain", "followed") as listener:
+            await listener.settled()
             assert (await asyncio.to_thread(ask, "POST", "/api/download/track", body)).status == 202
             await listener.until(lambda: listener.got and listener.got[-1][0] == "analysis:completed", 60)
             return listener

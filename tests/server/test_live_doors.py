@@ -64,10 +64,8 @@ def test_all_doors_tell_the_same_in_the_contracts_words(scene: Scene) -> None:
             ]  # fmt: skip
             failing = [*steps[:2], (0.2, "fail", "Broken on purpose.")]
             plan: list[Any] = [("doors", "local", "processing", steps), ("doors", "local", "analysis", failing)]
-            for listener in listeners:  # a client is answered in turn: by then it has been subscribed
-                await listener.emit("unsubscribe:track", "!")
-                await listener.until(lambda listener=listener: listener.got)
-                listener.got.clear()
+            for listener in listeners:
+                await listener.settled()
             told = (await asyncio.to_thread(live_jobs.start(scene.wb, plan).result))["doors"]
             separation, analysis = told[0][0], next(job for job, *_ in told if job != told[0][0])
             for listener in listeners:
