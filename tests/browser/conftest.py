@@ -7,6 +7,16 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Error, Page
 
+SLOW = ["TimeoutError", "Locator expected"]
+"""How a test fails whose page was not given the processor in time: Playwright's waits end in these."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Look at a page a second time where it did not come in time: two browsers may share two busy cores."""
+    for item in items:
+        if "page" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=SLOW))
+
 
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
