@@ -13,7 +13,7 @@ DEMO := demo
 AUDIO ?=
 MODEL ?= embedded
 
-.PHONY: help setup browser demo test soak fuzz bench screenshots lint lab dashboard serve lock clean
+.PHONY: help setup browser demo test soak fuzz supabase-check bench screenshots lint lab dashboard serve lock clean
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 13
@@ -61,6 +61,9 @@ soak: setup browser ## Run the tests with the full counts
 
 fuzz: setup ## Send the API whatever its description allows, and what it does not: longer than the tests do
 	$(BIN)/python tests/server/fuzz.py
+
+supabase-check: setup ## Try a real Supabase project: SUPABASE_URL and SUPABASE_SERVICE_KEY say which
+	PYTHONPATH=tests $(BIN)/python -m services.supabase_check
 
 bench: setup browser ## Measure speed and memory: separation, analysis, widgets, server, downloads
 	$(BIN)/python bench/separation.py

@@ -9,8 +9,12 @@ from jupyter_server.extension.application import ExtensionApp
 from traitlets import Bool, List, TraitError, Unicode, default, validate
 
 from server_ext import handlers, live, making
+from server_ext.cleaning import Cleaning
 from server_ext.garbage import ShortCollections
 from server_ext.gate import POLICY, Policy
+from server_ext.identity import ACCESS_TOKENS
+from server_ext.limits import SETTING as PACE
+from server_ext.limits import Pace
 from server_ext.metrics import Figures
 from server_ext.opened import LIVE, SETTING, Opened
 from server_ext.uploads import SETTING as UPLOADS
@@ -56,10 +60,16 @@ class SoundForge(ExtensionApp):
         opened = Opened()
         self.settings[SETTING] = opened
         self.settings[LIVE] = live.Live(opened)
-        self.settings[UPLOADS] = OpenUploads()
+        self.settings[PACE] = Pace(opened.settings.requests_per_minute)
+        self.settings[UPLOADS] = OpenUploads(opened.settings.owner_uploads)
         self._figures = Figures(opened)
+        self._cleaning = Cleaning(opened)
         self._collections = ShortCollections()
         self.settings[POLICY] = Policy(self.sign_in, frozenset(self.allow_origins))
+        if self.sign_in and opened.settings.supabase_url is not None:
+            from server_ext.access_tokens import AccessTokens
+
+            self.settings[ACCESS_TOKENS] = AccessTokens(opened.settings)
 
     def initialize_handlers(self) -> None:
         """Add the routes."""
@@ -69,6 +79,7 @@ class SoundForge(ExtensionApp):
         del serverapp
         self._collections.start()
         self._figures.start()
+        self._cleaning.start()
         if self.open_at_start:
             self._opening = asyncio.create_task(self._open())
 
@@ -82,6 +93,7 @@ class SoundForge(ExtensionApp):
         """End the events and close the workbench; jobs go on."""
         await self._collections.close()
         await self._figures.close()
+        await self._cleaning.close()
         await self.settings[LIVE].close()
         await asyncio.to_thread(self.settings[UPLOADS].close)
         await asyncio.to_thread(making.close)

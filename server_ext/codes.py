@@ -25,8 +25,13 @@ CODES: dict[str, dict[str, Code]] = {
         "method_not_allowed": Code("405", "See the Allow header for what the path answers to."),
         "too_slow": Code("408", "The body did not arrive in time."),
         "too_large": Code("413", "A JSON body has more than a megabyte."),
+        "too_many_requests": Code("429", "More requests a minute than a caller may send: go on after Retry-After."),
+        "too_many_sockets": Code(
+            "429", "As many connections for live events as an owner may have are open; over Socket.IO, in `connect_error`."
+        ),
         "internal": Code("500", "A fault of the server; its log says what."),
         "unavailable": Code("503", "A needed part is missing; the sentence says which."),
+        "sign_in_unavailable": Code("503", "The Supabase project's keys can't be had; a token can't be checked."),
         "library_unavailable": Code("503", "The library can't be opened."),
         "database_unavailable": Code("503", "The database can't be reached."),
     },
@@ -52,7 +57,7 @@ CODES: dict[str, dict[str, Code]] = {
         "no_audio_stream": Code("422", "A film without sound."),
         "audio_not_finite": Code("422", "The audio holds samples that are no numbers."),
         "track_exists": Code("409", "This trackId belongs to other audio; 422 from a resumable upload."),
-        "upload_too_large": Code("413", "The file has more than 4 GiB."),
+        "upload_too_large": Code("413", "The file has more than 4 GiB, or than an upload may have here."),
         "upload_ended": Code("409", "The upload has ended."),
         "upload_not_found": Code("404", "There is no such resumable upload, or it has ended."),
         "wrong_offset": Code("409", "Ask by HEAD how far the upload is, and go on from there."),
@@ -61,7 +66,7 @@ CODES: dict[str, dict[str, Code]] = {
         "wrong_type": Code("415", "The body is of another Content-Type than is taken here."),
         "wrong_encoding": Code("415", "Send the file without a Content-Encoding."),
         "too_many_uploads": Code(
-            "429", "20 resumable uploads are unfinished: end one, or try again after Retry-After."
+            "429", "As many resumable uploads as may be are unfinished: end one, or try again after Retry-After."
         ),
     },
     "Links": {
@@ -84,6 +89,8 @@ CODES: dict[str, dict[str, Code]] = {
     "Asking for work": {
         "job_not_found": Code("404", "There is no such job here, or none was asked for."),
         "nothing_to_retry": Code("409", "Every part of the batch has completed."),
+        "quota_exceeded": Code("413", "There would be more audio and stems than an owner may keep, or a batch too large."),
+        "too_many_jobs": Code("429", "As many of the owner's jobs as may be are unfinished: wait until some have ended."),
         "unknown_model": Code("400", "No model has that name."),
         "unknown_stem": Code("400", "The model does not make that stem."),
         "bad_option": Code("400", "An option is not right, or would leave no stem."),

@@ -1,8 +1,9 @@
 """Who may come in: one gate for every path of ours, over HTTP and at the sockets alike.
 
-In this order: the host's name, the origin, the sign-in (Jupyter Server's own, or none with `--no-sign-in`), the XSRF
-token of requests that are signed in by cookie, and Jupyter Server's authorizer. Neither tornado's plain handlers nor
-python-socketio's check any of it by themselves.
+In this order: the origin, a Supabase user's access token, the host's name, Jupyter Server's own sign-in (or none with
+`--no-sign-in`), the XSRF token of requests that are signed in by cookie, and Jupyter Server's authorizer. Neither
+tornado's plain handlers nor python-socketio's check any of it by themselves. A request with an access token is its user's,
+whatever cookie comes with it; what the token's user may not do is not tried as somebody else.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import ensure_async
 from tornado import web
 
+from server_ext import request_log
+from server_ext.identity import RESOURCE, SupabaseUser, access_tokens, bearer_token
+from server_ext.limits import SETTING as PACE
+from server_ext.limits import Pace
 from server_ext.refusal import RequestError
 from sfwidgets.errors import SoundForgeError
 from sfwidgets.settings import LOCAL_OWNER
@@ -29,7 +34,7 @@ ANYBODY = User(username="anybody", display_name="Anybody on this machine")
 
 EXPOSED = (
     "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Location, Retry-After, Track-Id, "
-    "Tus-Extension, Tus-Max-Size, Tus-Resumable, Tus-Version, Upload-Expires, Upload-Length, Upload-Offset"
+    "Tus-Extension, Tus-Max-Size, Tus-Resumable, Tus-Version, Upload-Expires, Upload-Length, Upload-Offset, X-Request-Id"
 )
 """Response headers that a page of another origin may read."""
 
@@ -80,11 +85,17 @@ class Policy:
 class Gate(JupyterHandler):
     """Lets a request in, or answers it with an error as JSON: `{"error", "code"}`, never as a page."""
 
-    auth_resource = "soundforge"
+    auth_resource = RESOURCE
     public = False
     """True for what is answered without sign-in."""
-    owner: str = LOCAL_OWNER
-    """Whose tracks and jobs a request that was let in is about."""
+    counted = True
+    """Whether a request counts among those that a caller may send in a minute."""
+    token_in_query = False
+    """True for sockets, to which browsers send no header: `?access_token=` is as good there."""
+    owner = ""
+    """Whose tracks and jobs a request that was let in is about; "" where nobody has signed in."""
+    token_user: SupabaseUser | None = None
+    """Who signed in by an access token."""
 
     @property
     def policy(self) -> Policy:
@@ -94,19 +105,62 @@ class Gate(JupyterHandler):
 
     async def prepare(self, *, _redirect_to_login: Any = False) -> None:
         """Let a request in: 401 without sign-in; 403 from another origin, to another host, or without XSRF token."""
+        request_log.begin(self)
         if not self.check_origin():
             raise web.HTTPError(403)
+        asks_who = not self.public and self.request.method != "OPTIONS"
+        token = self._access_token() if asks_who else None
+        if token is not None:
+            self.token_user = self._jupyter_current_user = await self.user_of(token)
         await super().prepare(_redirect_to_login=_redirect_to_login)
-        if self.public or self.request.method == "OPTIONS":
+        if not asks_who:
             return
-        if self.current_user is None:
+        if self.token_user is not None:
+            self.current_user = self.token_user
+        elif self.current_user is None:
             if self.policy.sign_in:
-                raise web.HTTPError(401)
+                self.nobody()
+                self.check_pace()
+                return
             self.current_user = ANYBODY
+        await self.check_allowed(self.current_user)
+        self.owner = LOCAL_OWNER if self.token_user is None else self.token_user.username
+        self.check_pace()
+
+    def on_finish(self) -> None:
+        """Log the request."""
+        super().on_finish()
+        request_log.end(self)
+
+    def check_pace(self) -> None:
+        """Raise `SlowDownError` where the caller asks too often: an owner, or an address where nobody has signed in."""
+        pace: Pace = self.settings[PACE]
+        if self.counted:
+            pace.check(self.owner if self.policy.sign_in and self.owner else str(self.request.remote_ip))
+
+    def nobody(self) -> None:
+        """Turn away whoever has not signed in."""
+        raise web.HTTPError(401)
+
+    async def user_of(self, token: str) -> SupabaseUser:
+        """Return whose access token it is; raises `RequestError` 401, or `UnavailableError` where nobody can know."""
+        tokens = access_tokens(self)
+        if tokens is None:
+            raise web.HTTPError(401)
+        return await tokens.user(token)
+
+    async def check_allowed(self, user: User) -> None:
+        """Raise `HTTPError` 403 where Jupyter Server's authorizer says no."""
         action = "read" if self.request.method in ("GET", "HEAD") else "write"
-        allowed = self.authorizer.is_authorized(self, self.current_user, action, self.auth_resource)
-        if not await ensure_async(allowed):
+        if not await ensure_async(self.authorizer.is_authorized(self, user, action, self.auth_resource)):
             raise web.HTTPError(403)
+
+    def _access_token(self) -> str | None:
+        """Return the access token that comes with the request; None where it has none, or none is taken here."""
+        if access_tokens(self) is None:
+            return None
+        in_query = self.get_query_argument("access_token", "") if self.token_in_query else ""
+        return bearer_token(self) or in_query or None
 
     def check_origin(self, origin_to_satisfy_tornado: str = "") -> bool:
         """Return whether the request names no origin, this server's own, or a listed one."""
@@ -135,6 +189,8 @@ class Gate(JupyterHandler):
 
     def check_xsrf_cookie(self) -> None:
         """Ask for the XSRF token of a request that a cookie signs in; the origin was checked for all others."""
+        if self.token_user is not None:
+            return
         if hasattr(self, "_jupyter_current_user") and self.current_user is not None and self.policy.sign_in:
             super().check_xsrf_cookie()
 
@@ -142,6 +198,7 @@ class Gate(JupyterHandler):
         """Set the headers of every answer, errors too: those that a listed origin's page needs among them."""
         super().set_default_headers()
         self.set_header("Vary", "Origin")
+        self.set_header(request_log.HEADER, request_log.request_id(self.request))
         shared = "cross-origin" if self.policy.origins else "same-origin"
         self.set_header("Cross-Origin-Resource-Policy", shared)
         origin = self.request.headers.get("Origin", "")

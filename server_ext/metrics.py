@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -22,6 +23,8 @@ from sfwidgets.workbench import Workbench
 log = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 5.0
+AROUND_SECONDS = 30.0
+"""How often the parts are asked how they are, and what is kept is counted."""
 OVERLAP_SECONDS = 60.0
 """How far back each look goes: a row's moment is taken before its transaction is seen by others."""
 
@@ -36,6 +39,11 @@ QUEUED = Histogram(
 WORKED = Counter(
     "soundforge_work_seconds", "Work on audio, of jobs that completed and were not known already", ["kind"]
 )
+WAITED = Gauge("soundforge_longest_wait_seconds", "How long the oldest job has waited that may begin", ["kind"])
+WORKERS = Gauge("soundforge_workers_offer", "How many tasks the workers can run at once", ["resource"])
+UP = Gauge("soundforge_up", "1 where a part works, 0 where it is down; no line where it is not used", ["part"])
+KEPT = Gauge("soundforge_kept_bytes", "Audio and stems of all owners", ["what"])
+FREE = Gauge("soundforge_disk_free_bytes", "What is free where the library lives on this server")
 HEARD = Counter("soundforge_audio_seconds", "Audio that was worked on in soundforge_work_seconds", ["kind"])
 
 
@@ -55,6 +63,7 @@ class Figures:
         self._since = time.time()
         self._counted: dict[str, float] = {}
         """The jobs that were counted and may be seen again, and when they ended."""
+        self._next_look_around = 0.0
         self._watch = LoopWatch()
         self._over = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -82,6 +91,7 @@ class Figures:
             workbench = self._opened.current
             if workbench is not None:
                 try:
+                    await asyncio.to_thread(self.look_around, workbench)
                     await asyncio.to_thread(self.look, workbench)
                 except Exception:
                     log.exception("The figures of /metrics could not be counted; it is tried again.")
@@ -92,10 +102,29 @@ class Figures:
         """Count once; reads the table, so call it in a thread."""
         for (kind, state), count in workbench.unfinished_jobs().items():
             JOBS.labels(kind, state).set(count)
+        for kind, seconds in workbench.longest_waiting().items():
+            WAITED.labels(kind).set(seconds)
         began = time.time()
         self._count(workbench.ended_jobs(self._since))
         self._since = max(self._since, began - OVERLAP_SECONDS)
         self._counted = {job: ended for job, ended in self._counted.items() if ended >= self._since}
+
+    def look_around(self, workbench: Workbench) -> None:
+        """Ask the parts how they are, and count what is kept; takes up to a second, so call it in a thread."""
+        if time.monotonic() < self._next_look_around:
+            return
+        self._next_look_around = time.monotonic() + AROUND_SECONDS
+        for part, state in workbench.health().services.model_dump(exclude={"api_gateway"}).items():
+            if state == "off":
+                with suppress(KeyError):
+                    UP.remove(part)
+            else:
+                UP.labels(part).set(state == "up")
+        for resource, amount in workbench.offered().items():
+            WORKERS.labels(resource).set(amount)
+        for what, size in workbench.kept_bytes().items():
+            KEPT.labels(what).set(size)
+        FREE.set(shutil.disk_usage(workbench.settings.library).free)
 
     def _count(self, ended: Iterable[EndedJob]) -> None:
         for job in ended:

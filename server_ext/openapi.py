@@ -15,10 +15,11 @@ from sfwidgets import __version__
 from sfwidgets.library.uploads import MAX_BYTES
 
 METHODS = ("get", "head", "post", "put", "patch", "delete")
-_ALWAYS = (400, 401, 403)
+_ALWAYS = (400, 401, 403, 429)
 _MEANINGS = {
     200: "Done.", 201: "Made.", 202: "Asked for.", 204: "Done; there is nothing to say.",
     206: "The part that was asked for.", 304: "What the client knows is still true.",
+    307: "It is at another address, for an hour: in Supabase Storage.",
     400: "What was sent is malformed.", 401: "Nobody is signed in.",
     403: "The origin, the XSRF token or the role is refused.", 404: "It is not there, or not yours.",
     405: "This path does not answer to this method.",
@@ -108,7 +109,8 @@ def document(routes: Routes) -> dict[str, Any]:
             "securitySchemes": {
                 "token": {
                     "type": "apiKey", "in": "header", "name": "Authorization",
-                    "description": "`token <the server's token>`. As `?token=…` in the address it does the same.",
+                    "description": "`token <the server's token>`, which as `?token=…` in the address does the same; or "
+                    "`Bearer <access token>` of a user, where the server knows a Supabase project.",
                 }
             },
         },
@@ -155,7 +157,7 @@ class _Schemas:
 
 
 def _operation(template: str, method: str, handler: Any, found: Operation, schemas: _Schemas) -> dict[str, Any]:
-    refused = {*_ALWAYS, *found.errors} - ({401} if handler.public else set())
+    refused = {*_ALWAYS, *found.errors} - ({401, 429} if handler.public else set())
     if not (found.query or found.body or found.form or parameters(template)):
         refused -= {400}
     if method == "head":

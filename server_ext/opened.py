@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from sfwidgets.models import Health
-from sfwidgets.settings import Settings
+from sfwidgets.settings import LOCAL_OWNER, Settings
 from sfwidgets.workbench import Workbench
 from sfwidgets.workbench.health import unopened
 
@@ -27,12 +27,12 @@ class Opened:
         self._opening = asyncio.Lock()
         self._workbench: Workbench | None = None
 
-    async def workbench(self) -> Workbench:
-        """Return the workbench; raises a `SoundForgeError` while its library can't be opened."""
+    async def workbench(self, owner: str = LOCAL_OWNER) -> Workbench:
+        """Return the workbench of an owner; raises a `SoundForgeError` while the library can't be opened."""
         async with self._opening:
             if self._workbench is None:
                 self._workbench = await asyncio.to_thread(Workbench)
-            return self._workbench
+            return self._workbench.of(owner)
 
     @property
     def current(self) -> Workbench | None:

@@ -16,8 +16,6 @@ from sfwidgets.models import check_id
 
 SETTING = "soundforge_uploads"
 """The server's setting that holds the open uploads."""
-MAX_OPEN = 20
-"""Unfinished uploads of one owner."""
 MAX_FINISHED = 100
 """Finished uploads of one owner that can still be asked about, by clients who missed the answer."""
 IDLE_SECONDS = 3600.0
@@ -94,7 +92,9 @@ class OpenUpload:
 class OpenUploads:
     """The uploads of all owners. Its methods touch the disk, so call them in a thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        """`most` is how many unfinished uploads each owner may have."""
+        self._most = most
         self._uploads: dict[str, OpenUpload] = {}
         self._lock = threading.Lock()
 
@@ -104,10 +104,10 @@ class OpenUploads:
         """Open an upload for an owner; raises `RequestError` 429 where too many are open, and what `start` raises."""
         self._expire()
         with self._lock:
-            if len(self._of(owner, finished=False)) >= MAX_OPEN:
+            if len(self._of(owner, finished=False)) >= self._most:
                 raise RequestError(
                     429,
-                    f"{MAX_OPEN} uploads are unfinished. Let one of them finish, or delete one, then try again.",
+                    f"{self._most} uploads are unfinished. Let one of them finish, or delete one, then try again.",
                     code="too_many_uploads",
                     headers={"Retry-After": "60"},
                 )

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sfwidgets import __version__, cli_sources
+from sfwidgets import __version__, cli_backup, cli_db, cli_sources, cli_worker
 from sfwidgets.answers import (
     FAILED,
     INTERRUPTED,
@@ -72,6 +72,11 @@ def _options(
 app.command()(cli_sources.add)
 app.command()(cli_sources.fetch)
 app.command()(cli_sources.download)
+app.command()(cli_worker.worker)
+app.command()(cli_worker.scheduler)
+app.command()(cli_backup.backup)
+app.command()(cli_backup.restore)
+app.add_typer(cli_db.app, name="db")
 
 
 @app.command()

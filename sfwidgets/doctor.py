@@ -17,6 +17,10 @@ from sfwidgets.settings import Settings, given_names
 MARKS = {"ok": "✓", "off": "·", "missing": "✗"}
 
 
+REDIS_SECONDS = 2.0
+"""How long Redis may take to answer."""
+SUPABASE_SECONDS = 5.0
+"""How long the Supabase project may take to answer."""
 SERVICE_PORT = re.compile(r"(?!KUBERNETES_)[A-Z_]+_SERVICE_PORT")
 """Of the old system, which was several services."""
 
@@ -47,8 +51,8 @@ def examine(settings: Settings) -> list[Finding]:
         _database(settings),
         _cluster(settings),
         _api(settings),
-        _unused("redis", settings.redis_url, "REDIS_URL", "events travel over the cluster"),
-        _unused("supabase", settings.supabase_url, "SUPABASE_URL", "signing in is Jupyter Server's own"),
+        _redis(settings),
+        _supabase(settings),
         _spotify(settings),
         _spotdl(settings),
         _downloads(settings),
@@ -126,6 +130,35 @@ def _database(settings: Settings) -> Finding:
     return Finding(part="database", state="ok", sentence=name)
 
 
+def _redis(settings: Settings) -> Finding:
+    from sfwidgets.library import redis_state
+
+    if settings.redis_url is None:
+        return Finding(part="redis", state="off", sentence="not needed: events travel over the cluster")
+    try:
+        state = redis_state(settings, REDIS_SECONDS)
+    except InvalidInputError as error:
+        return Finding(part="redis", state="missing", sentence=error.message)
+    if state == "up":
+        return Finding(part="redis", state="ok", sentence="events travel over it, and what Spotify says is kept in it")
+    return Finding(
+        part="redis", state="missing", sentence="nobody answers at REDIS_URL; events come late, from the database alone"
+    )
+
+
+def _supabase(settings: Settings) -> Finding:
+    from sfwidgets.workbench.health import supabase_state
+
+    if settings.supabase_url is None:
+        return Finding(part="supabase", state="off", sentence="not needed: signing in is Jupyter Server's own")
+    if supabase_state(settings, SUPABASE_SECONDS) == "up":
+        known = "" if settings.supabase_jwt_secret is None else ", and by SUPABASE_JWT_SECRET"
+        sentence = f"users sign in through it; their tokens are checked by the project's public keys{known}"
+        return Finding(part="supabase", state="ok", sentence=sentence)
+    sentence = "its sign-in does not answer at SUPABASE_URL, or SUPABASE_KEY is another project's"
+    return Finding(part="supabase", state="missing", sentence=sentence)
+
+
 def _cluster(settings: Settings) -> Finding:
     if settings.dask_scheduler is None:
         return Finding(part="workers", state="ok", sentence="on this machine, started when first needed")
@@ -146,12 +179,6 @@ def _api(settings: Settings) -> Finding:
         return Finding(part="api", state="missing", sentence=error.message)
     pages = f"; pages of {', '.join(settings.allow_origins)} may call it" if settings.allow_origins else ""
     return Finding(part="api", state="ok", sentence=f"`soundforge serve` would listen on port {port}{pages}")
-
-
-def _unused(part: str, value: object, variable: str, instead: str) -> Finding:
-    """Say of a service that this version does not use it yet."""
-    said = f"{variable} is set, but not used yet" if value is not None else "not used yet"
-    return Finding(part=part, state="off", sentence=f"{said}: {instead}")
 
 
 def _spotify(settings: Settings) -> Finding:

@@ -69,6 +69,13 @@ class ConflictError(SoundForgeError):
     status = 409
 
 
+class QuotaError(SoundForgeError):
+    """There would be more of it than an owner may have; the sentence has the figures."""
+
+    code = "quota_exceeded"
+    status = 413
+
+
 class AudioError(SoundForgeError):
     """The audio can't be decoded, or is not fit for what was asked."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import importlib.util
+import logging
 import os
 import re
 import shutil
@@ -23,6 +24,7 @@ from pydantic import SecretStr
 from sfwidgets.audio import writable_folder
 from sfwidgets.errors import InvalidInputError, UnavailableError
 from sfwidgets.jobs.preload import PR_SET_PDEATHSIG
+from sfwidgets.logs import use_configured_format
 from sfwidgets.settings import Settings, is_loopback, normal_origin
 
 WORKBENCH = "workbench.ipynb"
@@ -35,7 +37,15 @@ ENDING_SECONDS = 10.0
 NOT_FOR_OPERATORS = re.compile(r"4\d\d [A-Z]+ /|wrote error: |\s*To access the server, ")
 """What Jupyter Server warns of and no operator can act on: clients' mistakes, and where it is, which we say ourselves."""
 
+SUPABASE_USERS = (
+    "--ServerApp.identity_provider_class=server_ext.identity.SupabaseIdentity",
+    "--ServerApp.authorizer_class=server_ext.identity.ApiOnly",
+)
+"""What keeps the users of a Supabase project out of everything but the API."""
+
 Say = Callable[[str], None]
+
+log = logging.getLogger(__name__)
 
 
 def dashboard(
@@ -103,6 +113,9 @@ def serve(
     JupyterLab is not installed.
     """
     _needs("jupyterlab", "The server")
+    if settings.log_format == "json":
+        use_configured_format(settings)
+        say = log.info
     if not sign_in and not is_loopback(ip):
         raise InvalidInputError(
             f"--no-sign-in would let everyone who reaches {ip} use the library. Leave it out, or listen on 127.0.0.1.",
@@ -121,6 +134,7 @@ def serve(
         *_lab_options(folder, port=port, open_browser=open_browser, say=say), f"--ServerApp.ip={ip}",
         "--ServerApp.port_retries=0", "--ServerApp.base_url=/", "--ServerApp.jpserver_extensions={'server_ext': True}",
         "--Application.log_level=WARN", f"--SoundForge.sign_in={sign_in}", "--SoundForge.open_at_start=True",
+        *(() if settings.supabase_url is None else SUPABASE_USERS),
         *(f"--SoundForge.allow_origins={o}" for o in settings.allow_origins),
     ]  # fmt: skip
     with _dashboard_beside(beside, say):
@@ -138,6 +152,7 @@ def serve(
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stop)
         _hide_what_clients_do_wrong(server)
+        use_configured_format(settings)  # and what Jupyter Server has made since
         server.io_loop.add_callback(say, _whereabouts(settings, _url(ip, port), server, beside, sign_in))
         server.start()
 
@@ -201,6 +216,10 @@ def _whereabouts(settings: Settings, here: str, server: Any, beside: tuple[str, 
         lines.append("  Token: the one in JUPYTER_TOKEN, or in Jupyter's configuration.")
     if settings.allow_origins:
         lines.append(f"  Pages of {', '.join(settings.allow_origins)} may call the API.")
+    if sign_in and settings.supabase_url is not None:
+        lines.append(f"  Users of {settings.supabase_url} sign in to the API, and to nothing else.")
+    if not sign_in and settings.supabase_url is not None:
+        lines.append("  SUPABASE_URL signs nobody in: whoever calls the API acts for the one owner of this library.")
     if not sign_in:
         lines.append(
             "  Nobody has to sign in to the API: every program and every user of this machine may use it. JupyterLab asks "

@@ -20,6 +20,7 @@ from sfwidgets.errors import InvalidInputError
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 SpotifyMode = Literal["default", "spotifyapi", "spotdl"]
+LogFormat = Literal["text", "json"]
 
 API_PORT = 8888
 """Where the API is served unless something else is asked for: Jupyter Server's own port."""
@@ -55,10 +56,18 @@ class Settings(BaseSettings):
     """A folder of model weights: demucs' repository layout, or the hub's safetensors."""
 
     database_url: SecretStr | None = Field(default=None, validation_alias=AliasChoices("DATABASE_URL", "database_url"))
-    """An SQLAlchemy URL; unset means `soundforge.db` (SQLite) in the library."""
+    """`postgresql://user:password@host/name`; unset means `soundforge.db` (SQLite) in the library."""
+    database_pool: int = Field(
+        default=5, ge=1, le=100, validation_alias=AliasChoices("SOUNDFORGE_DATABASE_POOL", "database_pool")
+    )
+    """How many connections to PostgreSQL a process keeps; it makes as many again for a moment."""
 
     dask_scheduler: str | None = Field(default=None, validation_alias=AliasChoices("DASK_SCHEDULER", "dask_scheduler"))
     """The address of a Dask scheduler; unset means a cluster of the library's own on this machine."""
+    tls_ca: Path | None = Field(default=None, validation_alias=AliasChoices("SOUNDFORGE_TLS_CA", "tls_ca"))
+    """PEM files for `tls://`: who is trusted, and what this machine shows. Each machine of a cluster has all three."""
+    tls_cert: Path | None = Field(default=None, validation_alias=AliasChoices("SOUNDFORGE_TLS_CERT", "tls_cert"))
+    tls_key: Path | None = Field(default=None, validation_alias=AliasChoices("SOUNDFORGE_TLS_KEY", "tls_key"))
 
     device: Device = Field(default="auto", validation_alias=AliasChoices("SOUNDFORGE_DEVICE", "device"))
     precision: Precision = Field(default="auto", validation_alias=AliasChoices("SOUNDFORGE_PRECISION", "precision"))
@@ -83,6 +92,22 @@ class Settings(BaseSettings):
     supabase_url: str | None = Field(default=None, validation_alias=AliasChoices("SUPABASE_URL", "supabase_url"))
     supabase_key: str | None = Field(default=None, validation_alias=AliasChoices("SUPABASE_KEY", "supabase_key"))
     """The anon or publishable key, which every visitor gets to see."""
+    supabase_service_key: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("SUPABASE_SERVICE_KEY", "supabase_service_key")
+    )
+    """The service-role or secret key, for the server and its workers alone."""
+    supabase_jwt_secret: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("SUPABASE_JWT_SECRET", "supabase_jwt_secret")
+    )
+    """What the project signs access tokens with (HS256); unset means that only tokens of its public keys are known."""
+    storage_bucket: str = Field(
+        default="soundforge", validation_alias=AliasChoices("SOUNDFORGE_STORAGE_BUCKET", "storage_bucket")
+    )
+    """The private bucket of Supabase Storage that artifacts are kept in, one a database; it is made where it is missing."""
+    cache_gb: float = Field(default=20.0, gt=0, validation_alias=AliasChoices("SOUNDFORGE_CACHE_GB", "cache_gb"))
+    """GB (10⁹ bytes) of what is in Supabase Storage that this machine keeps, too."""
+    spare_mb: int = Field(default=500, ge=0, validation_alias=AliasChoices("SOUNDFORGE_SPARE_MB", "spare_mb"))
+    """MB (10⁶ bytes) that new jobs leave free where the library lives; with less, none is taken."""
 
     spotify_client_id: str | None = Field(
         default=None, validation_alias=AliasChoices("SPOTIFY_CLIENT_ID", "spotify_client_id")
@@ -103,8 +128,40 @@ class Settings(BaseSettings):
     )
     """How long one download may take, with all that is tried for it."""
 
+    owner_gb: float | None = Field(
+        default=None, gt=0, validation_alias=AliasChoices("SOUNDFORGE_OWNER_GB", "owner_gb")
+    )
+    """GB (10⁹ bytes) of audio and stems that each owner may keep; unset means as much as there is room for."""
+    owner_jobs: int | None = Field(
+        default=None, ge=1, validation_alias=AliasChoices("SOUNDFORGE_OWNER_JOBS", "owner_jobs")
+    )
+    """How many jobs of each owner may be unfinished, the parts of batches too."""
+    owner_sockets: int | None = Field(
+        default=None, ge=1, validation_alias=AliasChoices("SOUNDFORGE_OWNER_SOCKETS", "owner_sockets")
+    )
+    """How many connections for live events each owner may have open at one server."""
+    owner_uploads: int = Field(
+        default=20, ge=1, validation_alias=AliasChoices("SOUNDFORGE_OWNER_UPLOADS", "owner_uploads")
+    )
+    """How many resumable uploads of each owner may be unfinished at one server."""
+    upload_mb: float | None = Field(
+        default=None, gt=0, validation_alias=AliasChoices("SOUNDFORGE_UPLOAD_MB", "upload_mb")
+    )
+    """MB (10⁶ bytes) that one upload may have; unset means 4 GiB."""
+    requests_per_minute: int | None = Field(
+        default=None, ge=1, validation_alias=AliasChoices("SOUNDFORGE_REQUESTS_PER_MINUTE", "requests_per_minute")
+    )
+    """How many requests each caller may send to one server; a caller is an owner, or an address where nobody signs in."""
+    keep_days: float | None = Field(
+        default=None, ge=1, validation_alias=AliasChoices("SOUNDFORGE_KEEP_DAYS", "keep_days")
+    )
+    """After how many days what nobody asked to keep goes: old jobs, and files that can be made again."""
+
     redis_url: SecretStr | None = Field(default=None, validation_alias=AliasChoices("REDIS_URL", "redis_url"))
-    """May hold a password."""
+    """Where events travel and what services say is kept, like `redis://host:6379/0`; may hold a password."""
+
+    log_format: LogFormat = Field(default="text", validation_alias=AliasChoices("SOUNDFORGE_LOG_FORMAT", "log_format"))
+    """`json`: servers and workers log one JSON object a line."""
 
     def __init__(self, **values: Any) -> None:
         """Read the settings; raises `InvalidInputError` that names the variable and what is wrong with it."""
@@ -113,7 +170,7 @@ class Settings(BaseSettings):
         except ValidationError as error:
             raise InvalidInputError(f"A setting is not right. {_faults(error)}.", code="bad_setting") from None
 
-    @field_validator("library", "models_dir", "spotdl", mode="after")
+    @field_validator("library", "models_dir", "spotdl", "tls_ca", "tls_cert", "tls_key", mode="after")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
@@ -127,6 +184,15 @@ class Settings(BaseSettings):
     @classmethod
     def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(map(normal_origin, filter(None, value))))
+
+    @field_validator("redis_url", mode="after")
+    @classmethod
+    def _redis_address(cls, value: SecretStr | None) -> SecretStr | None:
+        host = r"([^\s/?#]*@)?([^\s/?#@:\[\]]*|\[[0-9a-fA-F:]+\])(:[0-9]+)?"
+        form = rf"rediss?://{host}([/?]\S*)?|unix://\S+"
+        if value is not None and not re.fullmatch(form, value.get_secret_value()):
+            raise ValueError("write it like redis://:password@host:6379/0, rediss://… for TLS, or unix:///path")
+        return value
 
     @field_validator("supabase_url", mode="after")
     @classmethod
@@ -145,6 +211,32 @@ class Settings(BaseSettings):
                 "key of the Supabase project here, and consider the secret one known if it was ever served"
             )
         return value
+
+    @field_validator("supabase_jwt_secret", mode="after")
+    @classmethod
+    def _long_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < 32:
+            raise ValueError("this is too short to be a project's secret (32 characters or more), and can be guessed")
+        return value
+
+    @field_validator("supabase_service_key", mode="after")
+    @classmethod
+    def _one_line(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"[!-~]+", value.get_secret_value()):
+            raise ValueError("a key has no spaces, line ends or letters beyond ASCII: copy it again")
+        return value
+
+    @field_validator("storage_bucket", mode="after")
+    @classmethod
+    def _bucket_name(cls, value: str) -> str:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{1,62}", value):
+            raise ValueError("write 2 to 63 small letters, digits, dots, dashes and underscores")
+        return value
+
+    @property
+    def in_supabase(self) -> bool:
+        """Whether artifacts are kept in Supabase Storage; the library's folder is then a cache of them."""
+        return self.supabase_url is not None and self.supabase_service_key is not None
 
     @property
     def api_port(self) -> int:

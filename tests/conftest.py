@@ -6,13 +6,14 @@ import importlib.util
 import os
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from simple_song import write_song
 
-for _name in ("AUDIO_DATA_PATH", "MODELS_DIR", "DATABASE_URL", "DASK_SCHEDULER"):
+for _name in ("AUDIO_DATA_PATH", "MODELS_DIR", "DATABASE_URL", "DASK_SCHEDULER", "REDIS_URL"):
     os.environ.pop(_name, None)
 os.environ["SOUNDFORGE_OFFLINE"] = "true"
 # urllib keeps the proxies of its first request, which may be a test's own.
@@ -23,6 +24,48 @@ from sfwidgets.jobs import stop_cluster  # noqa: E402
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--services", action="store_true", help="Run the tests on PostgreSQL, Redis and a cluster of its own processes."
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "embedded: about what SQLite or the library's own cluster does; not with --services"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--services"):
+        for item in items:
+            if item.get_closest_marker("embedded"):
+                item.add_marker(pytest.mark.skip(reason="is about what one machine alone does"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _services(request: pytest.FixtureRequest) -> Iterator[None]:
+    if not request.config.getoption("--services"):
+        yield
+        return
+    from services.everywhere import services
+
+    with services():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _forgotten(request: pytest.FixtureRequest) -> Iterator[None]:
+    """With --services, drop the databases of a test's own libraries when it has ended."""
+    with_services = request.config.getoption("--services") and "tmp_path" in request.fixturenames
+    place = request.getfixturevalue("tmp_path") if with_services else None
+    yield
+    if place is not None:
+        from services.everywhere import forget
+
+        forget(place)
 
 
 @pytest.fixture
@@ -40,10 +83,15 @@ def wb(tmp_path: Path) -> Iterator[Workbench]:
 
 
 @pytest.fixture(scope="session")
-def shared_wb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+def shared_wb(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Workbench]:
     """A workbench whose workers stay warm for the whole session: for tests that harm nothing."""
-    with Workbench(tmp_path_factory.mktemp("shared") / "library") as workbench:
-        yield workbench
+    library = tmp_path_factory.mktemp("shared") / "library"
+    with ExitStack() as stack:
+        if request.config.getoption("--services"):
+            from services.everywhere import cluster_for
+
+            stack.enter_context(cluster_for(library))
+        yield (workbench := stack.enter_context(Workbench(library)))
     stop_cluster(workbench.settings)
 
 

@@ -17,14 +17,14 @@ SERVER = ROOT / "server_ext"
 
 ROWS = [
     {"settings", "errors", "models"},
-    {"audio", "bundles"},
+    {"audio", "bundles", "logs"},
     {"separation", "analysis", "sources", "mixing"},
     {"library"},
     {"jobs"},
     {"workbench"},
     {"report", "examples"},
     {
-        "widgets", "cli", "cli_options", "cli_progress", "cli_sources", "answers", "batch", "dashboard", "demo", "doctor",
+        "widgets", "cli", "cli_backup", "cli_db", "cli_options", "cli_progress", "cli_sources", "cli_worker", "answers", "batch", "dashboard", "demo", "doctor",
         "launch", "server_ext",
     },
 ]  # fmt: skip
@@ -33,7 +33,7 @@ SIDEWAYS = {
     ("mixing", "analysis"),
     ("cli", "launch"), ("launch", "dashboard"), ("cli", "answers"), ("answers", "batch"),
     ("cli", "cli_options"), ("cli", "cli_sources"), ("cli_sources", "cli_options"), ("cli_sources", "cli_progress"),
-    ("cli_sources", "answers"),
+    ("cli_sources", "answers"), ("cli", "cli_db"), ("cli_db", "cli_options"), ("cli_db", "answers"), ("cli", "cli_worker"), ("cli_worker", "cli_options"), ("cli", "cli_backup"), ("cli_backup", "cli_options"), ("cli_backup", "answers"),
 }  # fmt: skip
 
 

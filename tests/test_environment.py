@@ -19,7 +19,7 @@ from sfwidgets.settings import Settings, is_loopback, normal_origin
 NAMES = (
     "API_GATEWAY_PORT", "PORT", "SOUNDFORGE_ALLOW_ORIGINS", "SUPABASE_URL", "SUPABASE_KEY", "SPOTIFY_CLIENT_ID",
     "SPOTIFY_CLIENT_SECRET", "SPOTIFY_API_MODE", "REDIS_URL", "POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB",
-    "DATABASE_URL", "SOUNDFORGE_SPOTDL",
+    "DATABASE_URL", "SOUNDFORGE_SPOTDL", "SUPABASE_SERVICE_KEY", "SUPABASE_JWT_SECRET",
 )  # fmt: skip
 
 
@@ -129,6 +129,7 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, va
         Settings()
 
 
+@pytest.mark.embedded
 def test_a_child_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     given = {
         "PORT": "3001", "SOUNDFORGE_ALLOW_ORIGINS": "http://localhost:3000, https://a.example",
@@ -150,6 +151,7 @@ def test_a_child_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch
     assert handed_on["SOUNDFORGE_ALLOW_ORIGINS"] == "http://localhost:3000,https://a.example"
 
 
+@pytest.mark.embedded
 def test_nothing_is_handed_on_that_is_not_set() -> None:
     assert not set(launch.environment(Settings())) & (set(NAMES) - {"SPOTIFY_API_MODE"})
 
@@ -168,6 +170,7 @@ def said_by_doctor() -> str:
     return "\n".join(f"{finding.part} {finding.state} {finding.sentence}" for finding in examine(Settings()))
 
 
+@pytest.mark.embedded
 @pytest.mark.usefixtures("spotdl")
 def test_the_doctor_lists_old_names_that_are_without_effect(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     said = said_by_doctor()
@@ -182,7 +185,7 @@ def test_the_doctor_lists_old_names_that_are_without_effect(monkeypatch: pytest.
     said = said_by_doctor()
     assert "settings off DOWNLOAD_SERVICE_PORT, SPOTIFY_SERVICE_PORT: without effect" in said
     assert "settings off POSTGRES_PASSWORD, POSTGRES_USER: without effect" in said
-    assert "redis off REDIS_URL is set, but not used yet" in said
+    assert "redis missing nobody answers at REDIS_URL" in said
     assert "api missing API_GATEWAY_PORT (or PORT) is 'web'" in said
     assert SECRET not in said
     assert "KUBERNETES" not in said

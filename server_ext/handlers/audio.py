@@ -106,6 +106,21 @@ class FileHandler(SendingHandler):
                 raise
         return await made((workbench.owner, *key), lambda: find(workbench, True))
 
+    async def sent_elsewhere(self, find: Callable[[Workbench], str | None]) -> bool:
+        """Send a player on to where a file is kept, which `find` gives if that is not here; returns whether it was.
+
+        Players seek by ranges there as they do here. HEAD is answered here: a signed address is one for GET.
+        """
+        workbench = await self.workbench()
+        if self.request.method != "GET" or not workbench.settings.in_supabase:
+            return False
+        address = await in_thread(find, workbench)
+        if address is None:
+            return False
+        self.set_header("Cache-Control", "no-store")
+        self.redirect(address, status=307)
+        return True
+
     async def ready_stem(self, track: str, stem: str, stem_set: StemSet, format: StemFormat | None) -> Path:
         """Return the file of a stem in a format."""
         return await self.ready(
@@ -124,11 +139,14 @@ class TrackAudio(FileHandler):
         answer=(*dict.fromkeys(CONTAINERS.values()), "application/octet-stream"),
         errors=(404, 416, 422, 503),
         headers=RANGES,
-        also=PARTIAL,
+        also=(*PARTIAL, 307),
     )
     async def get(self, track_id: str, given: FileQuery) -> None:
         """Send the file."""
         track = await self.call(lambda wb: wb.track(track_id))
+        called = _called(track) if given.download else None
+        if given.format is None and await self.sent_elsewhere(lambda wb: wb.signed_url(track, called=called)):
+            return
         path = await self.ready(
             (track.content_hash, given.format),
             lambda wb, make: wb.audio_file(track, format=given.format, make=make),
@@ -151,13 +169,18 @@ class StemFile(FileHandler):
         answer=tuple(FORMATS.values()),
         errors=(404, 416, 422, 503),
         headers=RANGES,
-        also=PARTIAL,
+        also=(*PARTIAL, 307),
     )
     async def get(self, track_id: str, name: str, given: StemQuery) -> None:
         """Send the file."""
         track, stem_set = await self.call(lambda wb: _track_and_set(wb, track_id, given.set_id))
+        kept = (await self.workbench()).stem(stem_set, name)
+        stem = Path(kept.name).stem
+        called = f"{_called(track)} ({stem})" if given.download else None
+        as_kept = given.format in (None, kept.path.suffix.removeprefix("."))
+        if as_kept and await self.sent_elsewhere(lambda wb: wb.signed_url(kept, called=called)):
+            return
         path = await self.ready_stem(track_id, name, stem_set, given.format)
-        stem = Path(stem_set[name].name).stem
         self.name_file(f"{_called(track)} ({stem}){path.suffix}", attachment=given.download)
         await self.send(await in_thread(StoredFile, path, FORMATS[path.suffix.removeprefix(".")]))
 

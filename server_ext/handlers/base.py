@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from jupyter_server.auth.decorator import allow_unauthenticated
@@ -38,12 +40,16 @@ _SLOW = ThreadPoolExecutor(max_workers=4, thread_name_prefix="soundforge-slow")
 
 async def in_thread(function: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
     """Call a function in a thread of ours, so that the server goes on answering meanwhile."""
-    return await asyncio.get_running_loop().run_in_executor(_THREADS, lambda: function(*given, **named))
+    return await asyncio.get_running_loop().run_in_executor(
+        _THREADS, partial(copy_context().run, function, *given, **named)
+    )
 
 
 async def in_slow_thread(function: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
     """Do as `in_thread` does for what may take seconds."""
-    return await asyncio.get_running_loop().run_in_executor(_SLOW, lambda: function(*given, **named))
+    return await asyncio.get_running_loop().run_in_executor(
+        _SLOW, partial(copy_context().run, function, *given, **named)
+    )
 
 
 @web.stream_request_body
@@ -117,7 +123,7 @@ class Handler(Gate):
 
     async def workbench(self) -> Workbench:
         """Return the workbench of whoever calls."""
-        return await self.opened.workbench()
+        return await self.opened.workbench(self.owner)
 
     async def call(self, function: Callable[[Workbench], T]) -> T:
         """Return what a function makes of the caller's workbench, in a thread."""
@@ -126,7 +132,9 @@ class Handler(Gate):
     async def call_workers(self, function: Callable[[Workbench], T]) -> T:
         """Do as `call` does for what may have to wait until the workers are started, and keeps nobody else waiting then."""
         workbench = await self.workbench()
-        return await asyncio.get_running_loop().run_in_executor(_ASKING, lambda: function(workbench))
+        return await asyncio.get_running_loop().run_in_executor(
+            _ASKING, partial(copy_context().run, function, workbench)
+        )
 
     @property
     def live(self) -> Live:

@@ -62,7 +62,7 @@ def _newest(wb: Workbench, track_id: str) -> JobDocument:
     if document.status != "completed":
         return document
     try:
-        wb.path(track_id)
+        wb.check_audio(track_id)
     except NotFoundError as gone:
         return document.model_copy(update={"status": "error", "error": gone.message, "code": gone.code})
     return document

@@ -85,5 +85,5 @@ class RetryJob(OfService):
 def again(wb: Workbench, job: JobHandle) -> JobHandle:
     """Ask for the same work again; raises `NotFoundError` where the track, or its audio, has gone since."""
     if job.last.track_id is not None and job.kind != "download":
-        wb.path(job.last.track_id)
+        wb.check_audio(job.last.track_id)
     return job.retry()

@@ -18,6 +18,7 @@ from server_ext.operation import operation
 from server_ext.refusal import RequestError
 from server_ext.uploads import SETTING, Metadata, OpenUpload, OpenUploads
 from sfwidgets.errors import InvalidInputError
+from sfwidgets.library.limits import limits_of
 from sfwidgets.library.uploads import MAX_BYTES
 
 VERSION = "1.0.0"
@@ -59,7 +60,7 @@ class Resumable(Receiving):
         """Say what of the protocol is spoken here."""
         self.set_header("Tus-Version", VERSION)
         self.set_header("Tus-Extension", EXTENSIONS)
-        self.set_header("Tus-Max-Size", str(MAX_BYTES))
+        self.set_header("Tus-Max-Size", str(limits_of(self.opened.settings).upload_bytes or MAX_BYTES))
         super().options()
 
     def compute_etag(self) -> str | None:

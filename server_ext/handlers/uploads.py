@@ -14,7 +14,8 @@ from server_ext.operation import ID_PATTERN, operation
 from server_ext.schemas import TrackDocument
 from sfwidgets.errors import InvalidInputError
 from sfwidgets.library import Upload
-from sfwidgets.library.uploads import MAX_BYTES, TooLargeError
+from sfwidgets.library.limits import limits_of
+from sfwidgets.library.uploads import check_size
 from sfwidgets.models import one_line
 
 FORM_BYTES = 2**20
@@ -89,5 +90,4 @@ class NewTrack(Receiving, Tracks):
         return document(track, self.base_url)
 
     def _check_size(self, size: int) -> None:
-        if size > MAX_BYTES + FORM_BYTES:
-            raise TooLargeError("This file is larger than 4 GiB. Split it, or convert it to FLAC.")
+        check_size("This file", size - FORM_BYTES, limits_of(self.opened.settings))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from abc import ABC, abstractmethod
 from collections import deque
 
+from server_ext.identity import SupabaseUser
 from server_ext.live.counts import EVENTS, SOCKETS
 from server_ext.live.frames import Frame, News
 from server_ext.live.views import RoomName, View
@@ -24,7 +26,7 @@ WRITE_SECONDS = 20.0
 class Connection(ABC):
     """A client behind one of the doors. It has a bounded outbox and one task that writes, so that it delays nobody else."""
 
-    def __init__(self, owner: str, transport: str) -> None:
+    def __init__(self, owner: str, transport: str, token_user: SupabaseUser | None = None) -> None:
         self.owner = owner
         self.rooms: set[RoomName] = set()
         """What it follows."""
@@ -35,6 +37,10 @@ class Connection(ABC):
         self._filled = asyncio.Event()
         self._open = True
         self._writer = asyncio.create_task(self._write_all())
+        self._expiry: asyncio.TimerHandle | None = None
+        if token_user is not None:
+            left = token_user.expires - time.time()
+            self._expiry = asyncio.get_running_loop().call_later(left, self._expire)
         SOCKETS.labels(transport).inc()
 
     @abstractmethod
@@ -44,6 +50,10 @@ class Connection(ABC):
     @abstractmethod
     def abort(self) -> None:
         """End the connection at once, whatever waits to be written."""
+
+    def expire(self) -> None:
+        """End the connection because the access token that opened it has expired."""
+        self.abort()
 
     def bid_farewell(self) -> None:
         """End the connection because the server stops."""
@@ -86,6 +96,8 @@ class Connection(ABC):
         self._open = False
         SOCKETS.labels(self._transport).dec()
         self._writer.cancel()
+        if self._expiry is not None:
+            self._expiry.cancel()
         self._outbox.clear()
         for view in self._views.values():
             view.close()
@@ -96,6 +108,10 @@ class Connection(ABC):
         long_ago = asyncio.get_running_loop().time() - 2 * RECENT_SECONDS
         for job_id in [job_id for job_id, view in self._views.items() if (view.ended_at or long_ago) < long_ago]:
             del self._views[job_id]
+
+    def _expire(self) -> None:
+        self.close()
+        self.expire()
 
     def _drop(self, why: str) -> None:
         log.info("A client of the live events (%s) is dropped: %s.", self._transport, why)

@@ -13,7 +13,7 @@ from server_ext.live.rooms import Room
 from server_ext.live.timing import Hold, Timing
 from server_ext.live.views import RoomName
 from server_ext.opened import Opened
-from sfwidgets.errors import InvalidInputError, SoundForgeError
+from sfwidgets.errors import InvalidInputError, SlowDownError, SoundForgeError
 from sfwidgets.models import check_id
 from sfwidgets.workbench import Workbench
 
@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 MOST_ROOMS = 1000
 """How many tracks and jobs one connection may follow."""
+AGAIN_SECONDS = 10.0
+"""When it is worth connecting again for an owner who has too many connections."""
 
 _COMMANDS: dict[str, tuple[bool, Literal["track", "job"]]] = {
     "subscribe:track": (True, "track"), "unsubscribe:track": (False, "track"),
@@ -46,6 +48,16 @@ class Live:
         its newest 202 at the soonest.
         """
         return self._timing.hold(owner, track_id)
+
+    def check_room(self, owner: str) -> None:
+        """Raise `SlowDownError` where an owner has as many connections as they may have."""
+        most = self._opened.settings.owner_sockets
+        if most is not None and sum(each.owner == owner for each in self._connections) >= most:
+            raise SlowDownError(
+                f"{most} connections for live events are open already. Close one of them, then connect again.",
+                code="too_many_sockets",
+                details={"retryAfter": AGAIN_SECONDS},
+            )
 
     def enter(self, connection: Connection) -> None:
         """Take note of a client."""
@@ -120,6 +132,4 @@ class Live:
             room.pump()
 
     async def _workbench(self, owner: str) -> Workbench:
-        """Return the workbench of an owner; there is one owner so far."""
-        del owner
-        return await self._opened.workbench()
+        return await self._opened.workbench(owner)

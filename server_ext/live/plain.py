@@ -9,6 +9,7 @@ from jupyter_server.auth.decorator import allow_unauthenticated
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from server_ext.gate import Gate
+from server_ext.identity import SupabaseUser
 from server_ext.live.connection import Connection
 from server_ext.live.frames import Frame, refusal
 from server_ext.live.live import Live
@@ -16,6 +17,8 @@ from sfwidgets.errors import InvalidInputError
 
 PING_SECONDS = 20.0
 """How often a client is asked whether it is still there, and how long it may take to answer."""
+EXPIRED = 4401
+"""The close code of a socket whose access token has expired (4000 and above are for applications)."""
 LARGEST_MESSAGE = 64 * 1024
 """Bytes of a message; a longer one ends the connection."""
 
@@ -23,8 +26,8 @@ LARGEST_MESSAGE = 64 * 1024
 class PlainConnection(Connection):
     """A client at the plain door."""
 
-    def __init__(self, handler: WebSocketHandler, owner: str) -> None:
-        super().__init__(owner, "websocket")
+    def __init__(self, handler: WebSocketHandler, owner: str, token_user: SupabaseUser | None) -> None:
+        super().__init__(owner, "websocket", token_user)
         self._handler = handler
 
     async def write(self, frames: list[Frame]) -> None:
@@ -34,6 +37,10 @@ class PlainConnection(Connection):
                 await self._handler.write_message(frame.text)
         except WebSocketClosedError as error:
             raise ConnectionError from error
+
+    def expire(self) -> None:
+        """Say why it ends, so that the client comes back with a new token."""
+        self._handler.close(EXPIRED, "The access token has expired: connect again with a new one.")
 
     def bid_farewell(self) -> None:
         """Say that the server stops (RFC 6455, section 7.4.1), so that clients try again."""
@@ -47,6 +54,7 @@ class PlainConnection(Connection):
 class PlainDoor(Gate, WebSocketHandler):
     """`/ws`."""
 
+    token_in_query = True
     max_message_size = LARGEST_MESSAGE
     ping_interval = PING_SECONDS
     ping_timeout = PING_SECONDS
@@ -61,12 +69,13 @@ class PlainDoor(Gate, WebSocketHandler):
         """Become a WebSocket; the gate has asked who it is."""
         if self.request.headers.get("Upgrade", "").lower() != "websocket":
             raise InvalidInputError("This path speaks WebSocket only: connect to it with ws:// or wss://.")
+        self._live.check_room(self.owner)
         await super().get(*args, **kwargs)
 
     def open(self, *args: str, **kwargs: str) -> None:
         """Take note of the client."""
         del args, kwargs
-        self._connection = PlainConnection(self, self.owner)
+        self._connection = PlainConnection(self, self.owner, self.token_user)
         self._live.enter(self._connection)
 
     async def on_message(self, message: str | bytes) -> None:

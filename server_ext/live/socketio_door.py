@@ -15,13 +15,18 @@ from tornado.websocket import WebSocketClosedError
 
 from server_ext.gate import Gate
 from server_ext.handlers.base import Handler
+from server_ext.identity import SupabaseUser, access_tokens
 from server_ext.live.connection import Connection
 from server_ext.live.frames import Frame
 from server_ext.live.live import Live
 from server_ext.live.plain import LARGEST_MESSAGE, PING_SECONDS
 from server_ext.refusal import announced
+from sfwidgets.errors import SoundForgeError
 
 log = logging.getLogger(__name__)
+
+SIGN_IN_SECONDS = 10.0
+"""How long a client that brings no access token with its first request may take to send one in the `auth` field."""
 
 _QUIET = logging.getLogger(f"{__name__}.library")
 """What the library logs: whatever clients send, tokens too, and a stack trace for each thing that they send wrong."""
@@ -31,8 +36,8 @@ _QUIET.setLevel(logging.CRITICAL + 1)
 class SocketIOConnection(Connection):
     """A client at the Socket.IO door."""
 
-    def __init__(self, door: SocketIODoor, sid: str, session: str, owner: str) -> None:
-        super().__init__(owner, "socketio")
+    def __init__(self, door: SocketIODoor, sid: str, session: str, owner: str, token_user: SupabaseUser | None) -> None:
+        super().__init__(owner, "socketio", token_user)
         self._door = door
         self._sid = sid
         self._session = session
@@ -106,15 +111,31 @@ class SocketIODoor:
         await socket.close(wait=False)
         await socket.queue.put(None)
 
-    async def _on_connect(self, sid: str, *_said_by_client: Any) -> None:
-        """Take note of a client. The name is no secret: a client may send an event that is called so."""
-        if sid not in self._connections:
-            handler = self.server.get_environ(sid)["tornado.handler"]
-            session = self.server.manager.eio_sid_from_sid(sid, "/")
-            if handler.ws_connection is not None:
-                self.sockets[session] = handler
-            self._connections[sid] = SocketIOConnection(self, sid, session, handler.owner)
-            self._live.enter(self._connections[sid])
+    def end_where_nobody_came(self, handler: Gate) -> None:
+        """End the session that a request began, where nobody has signed in to it."""
+        begun = [session for session, environ in self.server.environ.items() if environ["tornado.handler"] is handler]
+        signed_in = {self.server.manager.eio_sid_from_sid(sid, "/") for sid in self._connections} if begun else set()
+        for session in begun:
+            if session not in signed_in:
+                self.abort(session)
+
+    async def _on_connect(self, sid: str, *said_by_client: Any) -> None:
+        """Take note of a client, and of who it is. The name is no secret: a client may send an event that is called so."""
+        if sid in self._connections:
+            return
+        handler = self.server.get_environ(sid)["tornado.handler"]
+        session = self.server.manager.eio_sid_from_sid(sid, "/")
+        owner, user = await _who(handler, said_by_client[-1] if said_by_client else None)
+        try:
+            self._live.check_room(owner)
+        except SoundForgeError as error:
+            raise _refused(error.message, error.code) from None
+        if sid in self._connections or session not in self.server.environ:
+            return
+        if handler.ws_connection is not None:
+            self.sockets[session] = handler
+        self._connections[sid] = SocketIOConnection(self, sid, session, owner, user)
+        self._live.enter(self._connections[sid])
 
     async def _on_disconnect(self, sid: str, *_why: Any) -> None:
         connection = self._connections.pop(sid, None)
@@ -128,6 +149,30 @@ class SocketIODoor:
             await self._live.obey(connection, event, data[0] if data else None)
 
 
+async def _who(handler: Any, auth: Any) -> tuple[str, SupabaseUser | None]:
+    """Return the owner whom a client is, by the access token in its `auth` field, or else by its first request.
+
+    Raises `ConnectionRefusedError` with a sentence and a code, which the client gets as its `connect_error`.
+    """
+    token = (auth.get("token") or auth.get("access_token")) if isinstance(auth, dict) else None
+    if access_tokens(handler) is None or not token:
+        if not handler.owner:
+            raise _refused("Sign in to use this: send an access token as `token` in the auth field.", "not_signed_in")
+        return handler.owner, handler.token_user
+    try:
+        user = await handler.user_of(str(token))
+        await handler.check_allowed(user)
+    except SoundForgeError as error:
+        raise _refused(error.message, error.code) from None
+    except web.HTTPError:
+        raise _refused("This user may not do this.", "refused") from None
+    return user.username, user
+
+
+def _refused(sentence: str, code: str) -> socketio.exceptions.ConnectionRefusedError:
+    return socketio.exceptions.ConnectionRefusedError(sentence, {"error": sentence, "code": code})
+
+
 def socketio_handler(door: SocketIODoor) -> type[Gate]:
     """Return the handler of `/socket.io/`: the library's, behind our gate."""
     library: Any = socketio.get_tornado_handler(door.server)
@@ -136,10 +181,16 @@ def socketio_handler(door: SocketIODoor) -> type[Gate]:
     class SocketIOHandler(Gate, library):  # type: ignore[misc]
         """`/socket.io/`."""
 
+        token_in_query = True
         max_message_size = LARGEST_MESSAGE
         ping_interval = 0.0  # the protocol has pings of its own
         _written: asyncio.Future[None] | None = None
         _over = False
+
+        @property
+        def counted(self) -> bool:  # type: ignore[override]
+            """Whether a client connects: the polls that follow are the protocol's own."""
+            return self.get_query_argument("sid", None) is None
 
         def initialize(self) -> None:
             """Expect a body of at most one message's size."""
@@ -155,6 +206,13 @@ def socketio_handler(door: SocketIODoor) -> type[Gate]:
                 raise web.HTTPError(403)
             if (announced(self.request) or 0) > LARGEST_MESSAGE:
                 raise web.HTTPError(413)
+
+        def nobody(self) -> None:
+            """Let whoever may sign in by the `auth` field begin a session, for a moment, and go on with such a session."""
+            if access_tokens(self) is None:
+                super().nobody()
+            if self.get_query_argument("sid", None) is None:
+                asyncio.get_running_loop().call_later(SIGN_IN_SECONDS, door.end_where_nobody_came, self)
 
         def check_xsrf_cookie(self) -> None:
             """Leave the token out, which the protocol's clients can't send.

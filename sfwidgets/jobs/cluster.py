@@ -27,9 +27,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 HEAVY = "separation"
+GPU = "gpu"
+"""Beside `separation`, where the worker separates on a GPU."""
 LIGHT = "light"
 DOWNLOAD = "download"
 START_SECONDS = 60.0
+STOP_SECONDS = 30.0
 
 DASK_CONFIG: dict[str, Any] = {
     # Dask blames a dying worker's tasks for its death; only the table of jobs counts attempts.
@@ -86,7 +89,9 @@ def connect(settings: Settings) -> Client:
 
     dask.config.set(DASK_CONFIG)
     if settings.dask_scheduler is not None:
-        return _connect_remote(settings, settings.dask_scheduler)
+        from sfwidgets.jobs.remote import connect_remote
+
+        return connect_remote(settings)
     client = _connect_known(settings)
     if client is not None:
         return client
@@ -95,7 +100,8 @@ def connect(settings: Settings) -> Client:
         return client if client is not None else _start(settings)
 
 
-def _client(address: str, *, security: Security | None = None, timeout: float = 10.0) -> Client:
+def open_client(address: str, *, security: Security | None = None, timeout: float = 10.0) -> Client:
+    """Return a client of the scheduler at an address; raises `OSError` or `TimeoutError` where none answers."""
     from distributed import Client
 
     return Client(
@@ -111,7 +117,7 @@ def _connect_known(settings: Settings) -> Client | None:
     if not _alive(known):
         return None
     try:
-        return _client(known["address"], security=security(known["tls"]))
+        return open_client(known["address"], security=security(known["tls"]))
     except (OSError, TimeoutError) as error:
         log.info("The library's cluster at %s did not answer: %s", known["address"], error)
         return None
@@ -132,6 +138,8 @@ def _start(settings: Settings) -> Client:
     environment = {**os.environ, "AUDIO_DATA_PATH": str(settings.library), **WORKER_ENVIRONMENT}
     if settings.database_url is not None:
         environment["DATABASE_URL"] = settings.database_url.get_secret_value()
+    if settings.redis_url is not None:
+        environment["REDIS_URL"] = settings.redis_url.get_secret_value()
     environment["SOUNDFORGE_IDLE_MINUTES"] = str(settings.idle_minutes)
     log_file = folder / "cluster.log"
     with log_file.open("ab") as output:
@@ -166,47 +174,16 @@ WORKER_ENVIRONMENT = {
 
 
 def machine_id() -> str:
-    """Return what tells this machine, since its last start, from others."""
+    """Return what tells this machine, since its last start, from others.
+
+    Two containers are two machines: the number of a process means nothing in the other.
+    """
     import socket
 
-    boot = Path("/proc/sys/kernel/random/boot_id")
-    return f"{socket.gethostname()}-{boot.read_text().strip() if boot.exists() else ''}"
-
-
-def _connect_remote(settings: Settings, address: str) -> Client:
-    try:
-        client = _client(address)
-    except (OSError, TimeoutError) as error:
-        raise UnavailableError(
-            f"No Dask scheduler answers at DASK_SCHEDULER={address} ({error}). Start it, or unset DASK_SCHEDULER to use "
-            "this machine.",
-            code="no_cluster",
-        ) from None
-    try:
-        _check_workers(client, settings)
-    except BaseException:
-        client.close()
-        raise
-    return client
-
-
-def _check_workers(client: Client, settings: Settings) -> None:
-    workers = client.scheduler_info(n_workers=-1)["workers"].values()
-    offered = {name for worker in workers for name in worker["resources"]}
-    missing = [name for name in (HEAVY, LIGHT, DOWNLOAD) if name not in offered]
-    if missing:
-        raise UnavailableError(
-            f"No worker of the Dask cluster offers the resource {' or '.join(missing)!r}, so such jobs would wait for "
-            f"ever. Start one with `dask worker … --resources {missing[0]}=1`.",
-            code="no_worker",
-        )
-    elsewhere = {where for where in client.run(machine_id).values() if where != machine_id()}
-    if elsewhere and settings.sqlalchemy_url.startswith("sqlite"):
-        raise UnavailableError(
-            "Some Dask workers run on other machines, which can't share a SQLite file. Set DATABASE_URL to a PostgreSQL "
-            "database that all of them reach.",
-            code="no_shared_database",
-        )
+    boot, processes = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+    started = boot.read_text().strip() if boot.exists() else ""
+    container = processes.readlink().name.strip("pid:[]") if processes.is_symlink() else ""
+    return f"{socket.gethostname()}-{started}-{container}"
 
 
 def stop_cluster(settings: Settings) -> bool:
@@ -221,9 +198,12 @@ def stop_cluster(settings: Settings) -> bool:
             return False
         process = psutil.Process(known["pid"])
         process.terminate()
-        process.wait(timeout=30)
+        deadline = time.monotonic() + STOP_SECONDS
+        while _alive(known):  # whoever started it may live on, and never ask for its end: a zombie is gone, too
+            if time.monotonic() > deadline:
+                process.kill()
+                break
+            time.sleep(0.05)
     except (FileNotFoundError, json.JSONDecodeError, psutil.NoSuchProcess):
         return False
-    except psutil.TimeoutExpired:
-        process.kill()
     return True

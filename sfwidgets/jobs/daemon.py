@@ -20,7 +20,9 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from sfwidgets.jobs.cluster import DASK_CONFIG, DOWNLOAD, HEAVY, LIGHT, address_file, run_folder, security
+from sfwidgets.errors import SoundForgeError
+from sfwidgets.jobs.cluster import DASK_CONFIG, DOWNLOAD, GPU, HEAVY, LIGHT, address_file, run_folder, security
+from sfwidgets.logs import use_configured_format
 from sfwidgets.settings import Settings
 
 log = logging.getLogger("sfwidgets.daemon")
@@ -51,6 +53,7 @@ async def _serve(settings: Settings) -> None:
     from distributed import Nanny, Scheduler
 
     dask.config.set(DASK_CONFIG)  # after the import, which would fill what is empty here with its defaults
+    use_configured_format(settings)
     pem = _key_pair()
     common = {
         "security": security(pem), "protocol": "tls", "host": "127.0.0.1", "dashboard": False,
@@ -69,7 +72,7 @@ async def _serve(settings: Settings) -> None:
     # Not a SpecCluster: that closes for good a nanny whose worker is found dead twice within 15 seconds.
     async with (
         Scheduler(port=0, **common) as scheduler,
-        Nanny(scheduler.address, name=HEAVY, nthreads=1, resources={HEAVY: 1}, **worker) as heavy,
+        Nanny(scheduler.address, name=HEAVY, nthreads=1, resources={HEAVY: 1, GPU: 1}, **worker) as heavy,
         Nanny(scheduler.address, name=LIGHT, nthreads=cores + downloads, resources=offered, **worker) as light,
     ):
         _announce(settings, scheduler.address, pem)
@@ -87,7 +90,7 @@ async def _until_idle(settings: Settings, scheduler: Any, nannies: list[Any], st
 
     shared = await asyncio.to_thread(Shared, settings)
     jobs = Jobs(shared, settings)
-    await asyncio.to_thread(shared.sweep)
+    await asyncio.to_thread(_sweep, shared)
     busy_until = time.monotonic()
     try:
         while not stop.is_set():
@@ -101,7 +104,7 @@ async def _until_idle(settings: Settings, scheduler: Any, nannies: list[Any], st
                 busy_until = time.monotonic()
             if time.monotonic() - busy_until > settings.idle_minutes * 60:
                 log.info("Idle for %g minutes.", settings.idle_minutes)
-                await asyncio.to_thread(shared.sweep)
+                await asyncio.to_thread(_sweep, shared)
                 return
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), CHECK_SECONDS)
@@ -117,6 +120,14 @@ def _care(jobs: Any, tasks: dict[str, Any]) -> bool:
     except Exception:
         log.exception("Recovery failed; it is tried again.")
         return True
+
+
+def _sweep(shared: Any) -> None:
+    """Clean up, if the database is there; the next time is soon enough."""
+    try:
+        shared.sweep()
+    except SoundForgeError as error:
+        log.warning("What died half made could not be removed just now: %s", error)
 
 
 def _announce(settings: Settings, address: str, pem: dict[str, str]) -> None:

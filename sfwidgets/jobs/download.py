@@ -60,7 +60,7 @@ def _turn(attempt: Attempt) -> Iterator[None]:
 def _there(attempt: Attempt, **which: str) -> StoredAudio | None:
     """Return audio that is in the library, file and all."""
     stored = attempt.library.tracks.stored(**which)
-    return stored if stored is not None and attempt.library.store.path(stored.path).exists() else None
+    return stored if stored is not None and attempt.library.store.exists(stored.path) else None
 
 
 def _share(attempt: Attempt, track_id: str, stored: StoredAudio | None, wanted: SourceTrack | None = None) -> bool:

@@ -1,9 +1,9 @@
 """Events: what happened to which job, from the worker that did it to whoever watches.
 
-They travel as one Dask topic. A process holds one subscription, whose handler only puts the event on a queue; a thread of
-the hub fans it out. The road is for speed, the table for truth: while somebody watches, another thread reads the table
-every two seconds, and what the road has failed to bring since the last time is told from there. A watcher is told of
-nothing that is not newer than what it knows.
+They travel by a road (`sfwidgets.jobs.road`). A process holds one subscription, whose handler only puts the event on a
+queue; a thread of the hub fans it out. The road is for speed, the table for truth: while somebody watches, another thread
+reads the table every two seconds, and what the road has failed to bring since the last time is told from there. A watcher
+is told of nothing that is not newer than what it knows.
 """
 
 from __future__ import annotations
@@ -15,17 +15,14 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
+from sfwidgets.errors import SoundForgeError
+from sfwidgets.jobs.road import Road
 from sfwidgets.library import JobTable
 from sfwidgets.models import Event, Job
 
-if TYPE_CHECKING:
-    from distributed import Client
-
 log = logging.getLogger(__name__)
 
-TOPIC = "soundforge-events"
 POLL_SECONDS = 2.0
 
 Watcher = Callable[[Event], None]
@@ -37,11 +34,6 @@ def event_of(job: Job) -> Event:
     """Return the event that tells of a job's present state, under the HTTP contract's name."""
     running = "created" if job.seq == 1 else "updated"
     return Event(name=f"{job.kind}:job:{job.status if job.done else running}", job=job)
-
-
-def pack(job: Job) -> dict[str, Any]:
-    """Return a job as it travels: Dask adds keys of its own beside it."""
-    return {"job": job.model_dump(mode="json")}
 
 
 @dataclass(eq=False)
@@ -84,21 +76,16 @@ class _Read:
 class EventHub:
     """Fans out events to the watchers of a process. Watchers run on the hub's thread and must be quick."""
 
-    def __init__(self, table: JobTable, recover: Callable[[], None]) -> None:
+    def __init__(self, table: JobTable, road: Road, recover: Callable[[], None]) -> None:
         self._table = table
+        self._road = road
         self._recover = recover
         self._inbox: queue.SimpleQueue[_Told | _Read | None] = queue.SimpleQueue()
         self._watches: dict[Subject, list[Watch]] = {}
         self._late: dict[str, int] = {}
-        self._client: Client | None = None
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._closing = threading.Event()
-
-    def attach(self, client: Client) -> None:
-        """Listen on a client's cluster."""
-        client.subscribe_topic(TOPIC, self._on_topic)
-        self._client = client
 
     def watch(self, subject: Subject, watcher: Watcher) -> Watch:
         """Tell `watcher` of everything that happens to a job, or to the jobs of a track, until `unwatch`."""
@@ -124,7 +111,8 @@ class EventHub:
 
     def tell(self, job: Job, only: Watch | None = None) -> None:
         """Put a job's new state on the queue, for all who watch it or for one of them."""
-        self._inbox.put(_Told(job, only))
+        if self._threads:  # else nobody has ever watched, and nobody reads the queue
+            self._inbox.put(_Told(job, only))
 
     def close(self) -> None:
         """Stop the threads; a later `watch` starts others."""
@@ -144,12 +132,7 @@ class EventHub:
         ]
         for thread in self._threads:
             thread.start()
-
-    def _on_topic(self, event: tuple[float, dict[str, Any]]) -> None:
-        try:
-            self._inbox.put(_Told(Job.model_validate(event[1]["job"])))
-        except (KeyError, ValueError):
-            log.warning("An event on %s was not a job and was left out.", TOPIC)
+        self._road.listen(self.tell)
 
     def _fan_out(self) -> None:
         while (news := self._inbox.get()) is not None:
@@ -165,9 +148,11 @@ class EventHub:
             if not watched:
                 continue
             try:
-                began, road_open = time.monotonic(), self._client is not None and self._client.status == "running"
+                began, road_open = time.monotonic(), self._road.open
                 self._inbox.put(_Read(list(self._read(watched)), began, road_open))
                 self._recover()
+            except SoundForgeError as error:
+                log.warning("The table of jobs could not be read; it is tried again in %s s: %s", POLL_SECONDS, error)
             except Exception:
                 log.exception("The table of jobs could not be read; it is tried again in %s s.", POLL_SECONDS)
 

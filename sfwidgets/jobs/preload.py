@@ -1,6 +1,6 @@
-"""What every worker of the library's own cluster does first: promise to die with the process that owns it.
+"""What every worker does first and last: promise to die with the process that owns it, and give its jobs back.
 
-Without that, a worker inside a C call lingers after a `kill -9` of the cluster until the call returns.
+Without the promise, a worker inside a C call lingers after a `kill -9` of the cluster until the call returns.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ import signal
 import sys
 from typing import Any
 
+from sfwidgets.logs import use_configured_format
+from sfwidgets.settings import Settings
+
 PR_SET_PDEATHSIG = 1
 
 
@@ -18,3 +21,12 @@ def dask_setup(worker: Any) -> None:
     del worker
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    use_configured_format(Settings())
+
+
+def dask_teardown(worker: Any) -> None:
+    """Dask calls this when the worker is told to end, or has lost its scheduler, before it waits for its threads."""
+    del worker
+    from sfwidgets.jobs.worker import leave
+
+    leave()

@@ -11,10 +11,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sfwidgets.errors import NotFoundError, SoundForgeError
-from sfwidgets.jobs.cluster import DOWNLOAD, HEAVY, LIGHT, connect, machine_id
-from sfwidgets.jobs.events import TOPIC, EventHub, Watcher, pack
+from sfwidgets.errors import NotFoundError, SoundForgeError, UnavailableError
+from sfwidgets.jobs.cluster import DOWNLOAD, GPU, HEAVY, LIGHT, connect, machine_id
+from sfwidgets.jobs.events import EventHub, Watcher
 from sfwidgets.jobs.presence import cluster_state
+from sfwidgets.jobs.redis_road import RedisRoad
+from sfwidgets.jobs.road import DaskRoad, Road
 from sfwidgets.library import JobTable, Shared, Unfinished
 from sfwidgets.models import Job, JobKind, Track
 from sfwidgets.settings import Settings
@@ -41,7 +43,8 @@ class Jobs:
         self.table = shared.jobs
         self._shared = shared
         self._settings = settings
-        self._hub = EventHub(shared.jobs, self._recover_quietly)
+        self._road = road_of(shared)
+        self._hub = EventHub(shared.jobs, self._road, self._recover_quietly)
         self._client: Client | None = None
         self._keeper: threading.Thread | None = None
         self._closing = threading.Event()
@@ -54,7 +57,7 @@ class Jobs:
                 if self._client is not None:
                     self._client.close(timeout=1)
                 self._client = connect(self._settings)
-                self._hub.attach(self._client)
+                self._road.join(self._client)
                 if self._keeper is None:
                     self._keeper = threading.Thread(target=self._stand_by, name="soundforge-keeper", daemon=True)
                     self._keeper.start()
@@ -63,8 +66,10 @@ class Jobs:
     def submit(
         self, owner: str, kind: JobKind, track_id: str | None, options: dict[str, Any], then: tuple[JobKind, ...] = ()
     ) -> Job:
-        """Ask for a job; an identical one that is running is returned instead."""
+        """Ask for a job; an identical one that is running is returned instead. Raises `DiskFullError`."""
+        self._shared.store.check_room()
         client = self.client()
+        check_gpu(client, options)
         job, created = self.table.submit(
             owner, kind, track_id, options, then=then, settings=job_settings(self._settings)
         )
@@ -80,8 +85,14 @@ class Jobs:
         options: dict[str, Any],
         then: tuple[JobKind, ...] = (),
     ) -> Job:
-        """Ask for a batch of jobs of a kind, track id → options; an identical one that is running is returned instead."""
+        """Ask for a batch of jobs of a kind, track id → options; an identical one that is running is returned instead.
+
+        Raises `DiskFullError`.
+        """
+        self._shared.store.check_room()
         client = self.client()
+        for wanted in parts.values():
+            check_gpu(client, wanted)
         batch, jobs = self.table.submit_batch(
             owner, kind, parts, options=options, then=then, settings=job_settings(self._settings)
         )
@@ -90,12 +101,22 @@ class Jobs:
         return batch
 
     def _begin(self, client: Client, job: Job, tasks: list[Job]) -> None:
+        log.info("%s %s was asked for.", job.kind, job.id, extra={"job": job.id})
         self._hub.tell(job)  # the subscription of a client that has only just connected may not stand yet
         try:
-            publish(client, job)
+            self._road.publish(client, job)
             send(client, self.table, tasks)
-        except (OSError, TimeoutError) as error:
-            log.warning("The cluster was lost; job %s waits in the table until it is back: %s", job.id, error)
+        except (SoundForgeError, OSError, TimeoutError) as error:
+            log.warning("Job %s waits in the table, as it could not be sent just now: %s", job.id, error)
+
+    def offered(self) -> dict[str, float]:
+        """Return how much of each resource the workers offer, as far as this process is connected; starts nothing."""
+        client, found = self._client, dict.fromkeys((HEAVY, LIGHT, DOWNLOAD), 0.0)
+        if client is not None and client.status == "running":
+            for worker in client.scheduler_info(n_workers=-1)["workers"].values():
+                for name, amount in worker["resources"].items():
+                    found[name] = found.get(name, 0.0) + amount
+        return found
 
     def cancel(self, owner: str, job_id: str) -> Job:
         """Ask that a job be cancelled; one that has not begun ends at once."""
@@ -129,7 +150,7 @@ class Jobs:
         watch = self._hub.watch(job.id, watcher)
         try:
             for current in self.table.many([job.id]):
-                if not current.done:
+                if not current.done and self._road.over_cluster:
                     self.client()
                 self._hub.tell(current, watch)
         except BaseException:
@@ -142,7 +163,7 @@ class Jobs:
 
         The track need not exist. No cluster is started for it: where there is none, the table tells when work begins.
         """
-        if cluster_state(self._settings, CLUSTER_SECONDS) == "up":
+        if self._road.over_cluster and cluster_state(self._settings, CLUSTER_SECONDS) == "up":
             try:
                 self.client()
             except (SoundForgeError, OSError, TimeoutError) as error:
@@ -169,13 +190,14 @@ class Jobs:
         return True
 
     def _told(self, client: Client, job: Job) -> None:
-        publish(client, job)
+        self._road.publish(client, job)
         self._hub.tell(job)
 
     def close(self) -> None:
         """Stop following, and leave the cluster; the work goes on."""
         self._closing.set()
         self._hub.close()
+        self._road.close()
         with self._lock:
             if self._client is not None:
                 self._client.close(timeout=2)
@@ -213,14 +235,22 @@ class Jobs:
 
     def resume(self) -> None:
         """Look after jobs that another process left unfinished; a library can be read even where that fails."""
-        if self.table.unfinished(limit=1) or self.table.waiting():
+        try:
+            left = self.table.unfinished(limit=1) or self.table.waiting()
+        except SoundForgeError as error:
+            log.warning("Whether there are jobs that have not ended can't be said just now: %s", error)
+            return
+        if left:
             self._recover_quietly()
 
     def _stand_by(self) -> None:
         """Notice where the cluster is lost, also while nobody watches: work that was asked for here goes on."""
         while not self._closing.wait(STAND_BY_SECONDS):
             if self._client is not None and self._client.status != "running":
-                self.resume()
+                try:
+                    self.resume()
+                except Exception:
+                    log.exception("The cluster can't be found again just now; it is tried in %s s.", STAND_BY_SECONDS)
 
 
 def job_settings(settings: Settings) -> dict[str, Any]:
@@ -229,24 +259,47 @@ def job_settings(settings: Settings) -> dict[str, Any]:
     return {"models_dir": models_dir, "offline": settings.offline}
 
 
+def check_gpu(client: Client, options: dict[str, Any]) -> None:
+    """Raise `UnavailableError` where a job wants a GPU that no worker has: it would wait for ever."""
+    if options.get("device") != "cuda":
+        return
+    if not any(GPU in worker["resources"] for worker in client.scheduler_info(n_workers=-1)["workers"].values()):
+        raise UnavailableError(
+            "No worker of the cluster has a GPU. Choose the device 'cpu' or 'auto', or start a worker with `soundforge "
+            "worker --gpu`.",
+            code="no_gpu",
+        )
+
+
+def needs(job: Job) -> dict[str, int]:
+    """Return the resources that a job needs of a worker."""
+    return {RESOURCES.get(job.kind, LIGHT): 1} | ({GPU: 1} if job.options.get("device") == "cuda" else {})
+
+
 def send(client: Client, table: JobTable, jobs: list[Job]) -> None:
-    """Give queued jobs of one kind to Dask, so that they outlive this process; parts of a batch come after other jobs."""
+    """Give queued jobs of one kind to Dask, so that they outlive this process."""
     from distributed import fire_and_forget
 
     from sfwidgets.jobs.worker import run_job
 
     keys = {job.id: f"{job.kind}-{job.id}-{uuid.uuid4().hex[:8]}" for job in jobs}
     table.sent(keys)
+    turns = {keys[job.id]: _priority(job) for job in jobs}
     futures = client.map(
         run_job, list(keys), list(keys.values()), key=list(keys.values()), pure=False,
-        resources={RESOURCES.get(jobs[0].kind, LIGHT): 1}, priority=0 if jobs[0].parent is None else -1,
+        resources=needs(jobs[0]), priority=turns.__getitem__,
     )  # fmt: skip
     fire_and_forget(futures)
 
 
-def publish(client: Any, job: Job) -> None:
-    """Tell all who listen on the cluster of a job's new state; `client` is a client or a worker."""
-    client.log_event(TOPIC, pack(job))
+def _priority(job: Job) -> float:
+    """Return a job's priority at Dask, where the highest goes first; of one turn, parts of batches go last."""
+    return -job.turn if job.parent is None else -job.turn - 0.5
+
+
+def road_of(shared: Shared) -> Road:
+    """Return the road that a library's events take: Redis where it is configured, else the cluster."""
+    return DaskRoad() if shared.redis is None else RedisRoad(shared.redis)
 
 
 def holder_name(task: str) -> str:

@@ -18,9 +18,12 @@ from sfwidgets.analysis import activity
 from sfwidgets.errors import AudioError, ConflictError, SoundForgeError
 from sfwidgets.jobs.download import download
 from sfwidgets.jobs.worker import Attempt
+from sfwidgets.library import StemsExistError
 from sfwidgets.models import JobKind, SeparationOptions, Stem, StemAnalysis, StemSet, Track, utc_now
 
 ANALYSIS_RATE = 44100
+_SAMPLE_BYTES = 3
+"""What a sample of a stem takes at most: FLAC of 24 bits."""
 
 
 def separate(attempt: Attempt) -> None:
@@ -42,7 +45,7 @@ def _separate(attempt: Attempt, track: Track, source: Path) -> None:
     key = stems_key(options, separation.fingerprint(model, attempt.settings), substituted=substituted)
     content_hash = _hash(track)
     known = attempt.library.results.find_stems(content_hash, key)
-    if known is not None and all(attempt.library.store.path(stem.path).exists() for stem in known.stems):
+    if known is not None and all(attempt.library.store.exists(stem.path) for stem in known.stems):
         _finish(attempt, track, known, str(known.stems[0].path.parent))
         return
     if known is not None:
@@ -51,6 +54,8 @@ def _separate(attempt: Attempt, track: Track, source: Path) -> None:
     attempt.stage(f"Loading {model}")
     separator = separation.load(model, attempt.settings, options.device, options.precision)
     names = separation.stem_plan(separator.sources, options).names
+    stem_bytes = int((track.duration or 0) * separator.sample_rate * separator.channels * _SAMPLE_BYTES)
+    attempt.library.store.check_room(len(names) * stem_bytes)
     began = time.monotonic()
     mixture = _with_peaks(attempt, source, separator.sample_rate, separator.channels, notices)
     attempt.stage("Separating")
@@ -72,6 +77,7 @@ def _separate(attempt: Attempt, track: Track, source: Path) -> None:
             notices=_told(track, source, notices + _clip_notices(stems)), created_at=utc_now(),
         )  # fmt: skip
         attempt.progress(0.99)
+        attempt.library.store.remove_here(published)  # an attempt that was given back at its end may have left it
         attempt.library.store.publish(folder, published)
 
         def record(connection: Connection) -> None:
@@ -81,9 +87,14 @@ def _separate(attempt: Attempt, track: Track, source: Path) -> None:
 
         try:
             _finish(attempt, track, stem_set, str(published), record)
-        except BaseException:
-            attempt.library.store.remove(published)
-            raise
+        except BaseException as error:
+            # A database that was lost at the end of the transaction may have recorded the set all the same.
+            recorded = attempt.library.results.find_stems(content_hash, key)
+            if recorded is None or recorded.id != stem_set.id:
+                attempt.library.store.remove(published)
+            if recorded is None or not isinstance(error, StemsExistError):
+                raise
+            _finish(attempt, track, recorded, str(recorded.stems[0].path.parent))
 
 
 def analyse(attempt: Attempt) -> None:
@@ -132,7 +143,7 @@ def _analyse_stems(attempt: Attempt, stems: list[Stem], source: Path, parts: _Pa
         name = Path(stem.name).stem
         attempt.stage(f"Analysing {name}")
         measured[name] = analysis.analyse_stem(
-            partial(decode, attempt.library.store.path(stem.path)), stem=name, kind=stem.type, mixture=mixture,
+            partial(decode, attempt.library.store.fetch(stem.path)), stem=name, kind=stem.type, mixture=mixture,
             sample_rate=ANALYSIS_RATE, progress=parts.next(), duration=stem.frames / stem.sample_rate,
         )  # fmt: skip
     return measured
@@ -140,7 +151,7 @@ def _analyse_stems(attempt: Attempt, stems: list[Stem], source: Path, parts: _Pa
 
 def _stems_on_disk(attempt: Attempt, track: Track) -> StemSet | None:
     for newest in attempt.library.results.stem_sets(track.id)[:1]:
-        if all(attempt.library.store.path(stem.path).exists() for stem in newest.stems):
+        if all(attempt.library.store.exists(stem.path) for stem in newest.stems):
             return newest
     return None
 
@@ -238,7 +249,7 @@ def _with_peaks(
         finally:
             temporary.unlink(missing_ok=True)
 
-    return lambda: decode() if store.path(name).exists() else decode_and_draw()
+    return lambda: decode() if store.exists(name) else decode_and_draw()
 
 
 class _StemWriter:

@@ -18,16 +18,27 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from sfwidgets import logs
 from sfwidgets.audio import NO_ROOM
-from sfwidgets.errors import DiskFullError, JobCancelledError, ModelUnavailableError, SlowDownError, SoundForgeError
-from sfwidgets.jobs.service import holder_is_dead, holder_name, publish, send
+from sfwidgets.errors import (
+    DiskFullError,
+    JobCancelledError,
+    ModelUnavailableError,
+    SlowDownError,
+    SoundForgeError,
+    UnavailableError,
+)
+from sfwidgets.jobs.leases import Leases
+from sfwidgets.jobs.patience import AGAIN_SECONDS, is_away, patiently
+from sfwidgets.jobs.road import Road
+from sfwidgets.jobs.service import holder_is_dead, holder_name, road_of, send
+from sfwidgets.jobs.strangers import leave_if_stranger
 from sfwidgets.library import Claim, LeaseLostError, Library, Shared, workspace_name
 from sfwidgets.models import Job, JobKind, SeparationOptions, one_line
 from sfwidgets.settings import Settings
 
 log = logging.getLogger(__name__)
 
-RENEW_SECONDS = 4.0
 REPORT_SECONDS = 1.0
 BATCH_SECONDS = 0.25
 """The least time between two events of a batch that a process tells."""
@@ -36,6 +47,8 @@ SLOW_DOWN_SECONDS = 60.0
 """How long downloads wait where a service that wants fewer requests does not say how long."""
 
 
+_leaving = threading.Event()
+"""Set when this process is told to end: its jobs give themselves back at the next moment that they may stop."""
 _batches_told: dict[str, float] = {}
 """When a batch may be told of again."""
 
@@ -67,7 +80,7 @@ class Attempt:
         self._share = 0.0
         self._reported = (-1, "")
         self._next_report = 0.0
-        self._next_check = 0.0
+        self._next_check = time.monotonic() + CANCEL_CHECK_SECONDS  # the claim has looked
 
     def stage(self, name: str) -> None:
         """Say what the work is at; also a moment to stop, as `progress` is."""
@@ -85,7 +98,18 @@ class Attempt:
         """Record the share done, 0 to 1, at most once a second and only when the percentage grows.
 
         Raises `JobCancelledError` where somebody wants the job cancelled, `LeaseLostError` where it is not ours any more.
+        Work goes on while the database is away.
         """
+        try:
+            self._progress(share)
+        except UnavailableError as error:
+            if not is_away(error):
+                raise
+            self._next_check = self._next_report = time.monotonic() + REPORT_SECONDS
+
+    def _progress(self, share: float) -> None:
+        if _leaving.is_set():
+            raise LaterError(0)
         now = time.monotonic()
         if now >= self._next_check:
             self._next_check = now + CANCEL_CHECK_SECONDS
@@ -114,11 +138,27 @@ class Attempt:
         output_path: str | None = None,
         result: dict[str, Any] | None = None,
     ) -> None:
-        """Record what was made and end the job, in one transaction; raises `LeaseLostError`, having changed nothing."""
-        with self._shared.database.write() as connection:
-            done = self._shared.jobs.complete(connection, self.job, output_path=output_path, result=result or {})
-            record(connection)
-            following = self._follow(connection, done)
+        """Record what was made and end the job, in one transaction; raises `LeaseLostError`, having changed nothing.
+
+        Where the database is away, that is tried until it is back. `UnavailableError` says that it was not for long, and
+        that nobody knows whether the job has ended.
+        """
+
+        def commit() -> tuple[Job, list[tuple[Job, bool]]]:
+            try:
+                with self._shared.database.write() as connection:
+                    done = self._shared.jobs.complete(
+                        connection, self.job, output_path=output_path, result=result or {}
+                    )
+                    record(connection)
+                    return done, self._follow(connection, done)
+            except LeaseLostError:
+                for job in self._shared.jobs.many([self.job.id]):
+                    if job.status == "completed" and job.attempt == self.job.attempt:
+                        return job, []  # an earlier try took place; recovery sends what it asked for
+                raise
+
+        done, following = patiently(commit)
         _tell_end(self._shared, done)
         self.begin(following)
 
@@ -164,28 +204,37 @@ class Attempt:
         )
 
     def begin(self, asked: list[tuple[Job, bool]]) -> None:
-        """Tell of jobs that were asked for, and send them to the workers."""
+        """Tell of jobs that were asked for, and send them to the workers; those that can't be sent, recovery sends."""
         from distributed import get_client
 
-        for job, created in asked:
-            if created:
-                _tell(job)
+        for job in (job for job, created in asked if created):
+            _tell(job)
+            try:
                 send(get_client(), self._shared.jobs, [job])
+            except Exception:
+                log.exception("Job %s could not be sent; it waits in the table.", job.id)
+
+
+def leave() -> None:
+    """Let the jobs of this process give themselves back; such an attempt does not count."""
+    _leaving.set()
 
 
 def run_job(job_id: str, task: str) -> None:
     """Make one attempt at a job, if it may be made."""
-    shared = _shared()
-    claim = _claim(shared, job_id, holder_name(task))
+    logs.JOB.set(job_id)
+    shared = patiently(_shared)
+    claim = patiently(lambda: _claim(shared, job_id, holder_name(task)))
     if claim is None:
+        leave_if_stranger(shared, job_id)
         return
     _forget_earlier_attempts(shared, claim.job)
     attempt = Attempt(shared, claim)
-    if claim.begun:
-        _tell_all(shared, claim.job)
-    else:
-        _tell(claim.job)
-    with _lease(shared, claim.job):
+    if claim.job.parent is None:
+        _tell(claim.job)  # a part of a batch is told of by its first progress, or by its end
+    elif claim.begun:
+        _tell_batch(shared, claim.job.parent)
+    with _leases().kept(claim.job):
         try:
             _work(attempt)
         except LeaseLostError:
@@ -196,10 +245,13 @@ def run_job(job_id: str, task: str) -> None:
             seconds = later.seconds
             _end(shared, lambda: shared.jobs.postpone(claim.job, seconds, stage="Waiting"))
         except Exception as error:
+            if is_away(error):
+                _end(shared, lambda: shared.jobs.postpone(claim.job, AGAIN_SECONDS, stage="Waiting"))
+                return
             if isinstance(error, SlowDownError) and _paused(shared, claim.job, error):
                 return
             sentence, code = _explain(error, job_id)
-            following = attempt.ask_for_analysis() if isinstance(error, ModelUnavailableError) else []
+            following = patiently(attempt.ask_for_analysis) if isinstance(error, ModelUnavailableError) else []
             _end(shared, lambda: shared.jobs.fail(claim.job, sentence, code))
             attempt.begin(following)
 
@@ -207,7 +259,8 @@ def run_job(job_id: str, task: str) -> None:
 def _paused(shared: Shared, job: Job, error: SlowDownError) -> bool:
     """Let all downloads wait as somebody else's service asks; returns whether this one is to be tried again."""
     try:
-        postponed = shared.jobs.pause_downloads(job, error.retry_after or SLOW_DOWN_SECONDS, why=error.message)
+        seconds = error.retry_after or SLOW_DOWN_SECONDS
+        postponed = patiently(lambda: shared.jobs.pause_downloads(job, seconds, why=error.message))
     except LeaseLostError:
         return True
     if postponed is None:
@@ -220,6 +273,7 @@ def _paused(shared: Shared, job: Job, error: SlowDownError) -> bool:
 def _work(attempt: Attempt) -> None:
     from sfwidgets.jobs.work import KINDS
 
+    attempt.library.store.check_room()
     KINDS[attempt.job.kind](attempt)
 
 
@@ -242,31 +296,14 @@ def _forget_earlier_attempts(shared: Shared, job: Job) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-@contextmanager
-def _lease(shared: Shared, job: Job) -> Iterator[None]:
-    over = threading.Event()
-
-    def renew() -> None:
-        while not over.wait(RENEW_SECONDS):
-            try:
-                shared.jobs.renew(job)
-            except LeaseLostError:
-                return
-            except Exception:
-                log.exception("The lease of job %s could not be renewed; it is tried again.", job.id)
-
-    thread = threading.Thread(target=renew, name=f"lease-{job.id}", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+@functools.cache
+def _leases() -> Leases:
+    return Leases(_shared().jobs)
 
 
 def _end(shared: Shared, change: Callable[[], Job]) -> None:
     try:
-        _tell_end(shared, change())
+        _tell_end(shared, patiently(change))
     except LeaseLostError:
         log.info("The job had ended, or had been taken over, before this attempt could end it.")
 
@@ -292,19 +329,35 @@ def _shared() -> Shared:
     return Shared(_settings())
 
 
+@functools.cache
+def _road() -> Road:
+    return road_of(_shared())
+
+
 def _tell(job: Job) -> None:
     from distributed import get_worker
 
-    publish(get_worker(), job)
+    try:
+        _road().publish(get_worker(), job)
+    except Exception as error:
+        log.warning("Nobody could be told of job %s, but the table tells: %s", job.id, error)
 
 
 def _tell_all(shared: Shared, job: Job) -> None:
     """Tell of a job, and, now and then, of the batch that it is a part of."""
     _tell(job)
-    if job.parent is None:
-        return
+    if job.parent is not None:
+        _tell_batch(shared, job.parent)
+
+
+def _tell_batch(shared: Shared, batch_id: str) -> None:
     now = time.monotonic()
-    for batch in shared.jobs.many([job.parent]):
+    try:
+        batches = shared.jobs.many([batch_id])
+    except UnavailableError as error:
+        log.warning("Nobody could be told of batch %s, but the table tells: %s", batch_id, error)
+        return
+    for batch in batches:
         if batch.done or now >= _batches_told.get(batch.id, 0.0):
             _batches_told[batch.id] = now + BATCH_SECONDS
             _tell(batch)

@@ -11,11 +11,16 @@ from pathlib import Path
 from sfwidgets.errors import NotFoundError, UnavailableError
 from sfwidgets.library.database import Database
 from sfwidgets.library.jobs import MAX_ATTEMPTS, Claim, JobTable, LeaseLostError, Unfinished
+from sfwidgets.library.limits import check_storage, limits_of
 from sfwidgets.library.metadata import MetadataCache, Wish, Wishes
 from sfwidgets.library.mixes import Mixes
+from sfwidgets.library.redis_link import RedisLink, redis_state
+from sfwidgets.library.remote_store import RemoteStore
 from sfwidgets.library.rendition import rendition
-from sfwidgets.library.results import Results
+from sfwidgets.library.results import Results, StemsExistError
+from sfwidgets.library.retention import forget_daily
 from sfwidgets.library.store import ArtifactStore
+from sfwidgets.library.supabase_storage import SupabaseStorage
 from sfwidgets.library.sweep import sweep, workspace_name
 from sfwidgets.library.tracks import Page, StoredAudio, Tracks, owners_of_trash, track_fields
 from sfwidgets.library.uploads import Upload
@@ -23,9 +28,8 @@ from sfwidgets.models import AudioInfo, Track, Usage, check_id, one_line
 from sfwidgets.settings import LOCAL_OWNER, Settings
 
 __all__ = [
-    "MAX_ATTEMPTS", "Claim", "JobTable", "LeaseLostError", "Library", "Page", "Shared", "StoredAudio", "Unfinished",
-    "Upload", "Wish",
-    "track_fields", "workspace_name",
+    "MAX_ATTEMPTS", "Claim", "JobTable", "LeaseLostError", "Library", "Page", "RedisLink", "Shared", "StemsExistError",
+    "StoredAudio", "Unfinished", "Upload", "Wish", "redis_state", "track_fields", "workspace_name",
 ]  # fmt: skip
 
 
@@ -39,27 +43,37 @@ class Shared:
     def __init__(self, settings: Settings) -> None:
         try:
             self.database = Database(settings)
-            self.store = ArtifactStore(settings.library)
+            self.store = _store(settings)
         except OSError as error:
             raise UnavailableError(
                 f"Nothing can be kept in {settings.library} ({error.strerror}). Set AUDIO_DATA_PATH to a folder that "
                 "can be written to.",
                 code="library_unavailable",
             ) from None
-        self.jobs = JobTable(self.database)
-        self.metadata = MetadataCache(self.database)
+        self.limits = limits_of(settings)
+        self._keep_days = settings.keep_days
+        self.jobs = JobTable(self.database, self.limits)
+        self.redis = None if settings.redis_url is None else RedisLink(settings.redis_url)
+        self.metadata = MetadataCache(self.database, self.redis)
 
     def of(self, owner: str) -> Library:
         """Return one owner's part."""
         return Library(self, owner)
 
     def sweep(self) -> list[str]:
-        """Remove what processes that died left half made, and old trash; returns the names of what went."""
+        """Remove what processes that died left half made, old trash, and what is kept for some days only.
+
+        Returns the names of what went.
+        """
         thrown = [name for owner in owners_of_trash(self.database) for name in self.of(owner).empty_trash()]
-        return thrown + sweep(self.database, self.store)
+        forgotten = forget_daily(self.database, self.store, self._keep_days)
+        return thrown + forgotten + sweep(self.database, self.store)
 
     def close(self) -> None:
-        """Give the database's connections back."""
+        """Give the connections back."""
+        if self.redis is not None:
+            self.redis.close()
+        self.store.close()
         self.database.close()
 
 
@@ -70,8 +84,8 @@ class Library:
         self.owner = check_id(owner, "owner")
         self.shared = shared
         self.store = shared.store
-        self.tracks = Tracks(shared.database, owner)
-        self.results = Results(shared.database, owner)
+        self.tracks = Tracks(shared.database, owner, shared.limits)
+        self.results = Results(shared.database, owner, shared.limits)
         self.mixes = Mixes(shared.database, owner)
         self.wishes = Wishes(shared.database, owner)
 
@@ -116,7 +130,7 @@ class Library:
         recorded = self.tracks.audio_name(digest)
         name = Path(recorded) if recorded else self.store.audio_name(self.owner, digest, suffix)
         self.store.publish(file, name)
-        path = self.store.path(name)
+        path = self.store.fetch(name)
         try:
             yield StoredAudio(digest, str(name), self.store.size(name), info, audio.cover(path) is not None)
         except BaseException:
@@ -126,10 +140,16 @@ class Library:
 
     def audio_path(self, track_id: str) -> Path:
         """Return the absolute path of a track's audio; raises `NotFoundError` where it has none, or the file has gone."""
-        path = self.store.path(self.tracks.audio_path(track_id))
-        if not path.exists():
-            raise NotFoundError("Track file not found. Download the track first.", code="audio_missing")
-        return path
+        name = self.tracks.audio_path(track_id)
+        try:
+            return self.store.fetch(name)
+        except NotFoundError:
+            raise _audio_missing() from None
+
+    def check_audio(self, track_id: str) -> None:
+        """Raise what `audio_path` does, without getting the file from where it is kept."""
+        if not self.store.exists(self.tracks.audio_path(track_id)):
+            raise _audio_missing()
 
     def rendition(self, track_id: str, *, sample_rate: int, frames: int | None) -> Path:
         """Return a file in which any frame of a track's audio can be read at once; raises `NotFoundError`."""
@@ -156,15 +176,31 @@ class Library:
     def usage(self, track_id: str) -> Usage:
         """Return how many bytes a track takes."""
         track = self.tracks.get(track_id)
-        names = [] if track.content_hash is None else self.store.audio_names(self.owner, track.content_hash)
-        held = sum(self.store.size(name) for name in names)
+        held = 0 if track.content_hash is None else self.store.audio_size(self.owner, track.content_hash)
         stems, analysis = self.results.sizes(track_id)
         return Usage(audio=held, stems=stems, analysis=analysis)
 
+    def check_room(self, more: int) -> None:
+        """Raise `QuotaError` where the owner may not keep so many more bytes."""
+        with self.shared.database.read() as connection:
+            check_storage(connection, self.shared.limits, self.owner, more)
+
     def _remove(self, folders: list[str], content_hash: str | None) -> list[str]:
         """Remove folders of stems, and audio with all that is beside it; returns their names."""
-        beside = [] if content_hash is None else self.store.audio_names(self.owner, content_hash)
-        names = [*folders, *map(str, beside)]
-        for name in names:
+        for name in folders:
             self.store.remove(name)
-        return names
+        return folders if content_hash is None else [*folders, *self.store.remove_audio(self.owner, content_hash)]
+
+
+def _audio_missing() -> NotFoundError:
+    return NotFoundError("Track file not found. Download the track first.", code="audio_missing")
+
+
+def _store(settings: Settings) -> ArtifactStore:
+    """Return where artifacts are kept: in the library's folder, or in Supabase Storage where that is configured."""
+    spare = settings.spare_mb * 10**6
+    if settings.supabase_url is None or settings.supabase_service_key is None:
+        return ArtifactStore(settings.library, spare=spare)
+    key = settings.supabase_service_key.get_secret_value()
+    storage = SupabaseStorage(settings.supabase_url, key, settings.storage_bucket)
+    return RemoteStore(settings.library, storage, cache_bytes=settings.cache_gb * 1e9, spare=spare)

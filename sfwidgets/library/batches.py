@@ -6,8 +6,9 @@ import time
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, exists, func, or_, select, update
+from sqlalchemy import Connection, and_, exists, func, or_, select, update
 
+from sfwidgets.library.job_statements import BEGIN, COUNT, PARTS
 from sfwidgets.library.schema import jobs
 from sfwidgets.models import Job
 
@@ -25,16 +26,21 @@ def counts(by_status: dict[str, int]) -> dict[str, int]:
     }  # fmt: skip
 
 
-def hold(connection: Connection, *batch_ids: str | None) -> None:
-    """Keep batches from changing until the transaction ends: whoever changes parts does this first, and counts right.
+def hold(connection: Connection, *job_ids: str | None) -> None:
+    """Keep jobs from changing until the transaction ends, as `hold_rows` does."""
+    named = [name for name in job_ids if name is not None]
+    if named:
+        hold_rows(connection, jobs.c.id.in_(named))
 
-    SQLite has one writer at a time anyway.
+
+def hold_rows(connection: Connection, *which: Any) -> None:
+    """Keep jobs from changing until the transaction ends; all who hold several take them in one order, and none waits
+    for a batch while it holds parts: so nobody waits for ever.
+
+    Whoever changes parts of a batch holds that first, and counts right. SQLite has one writer at a time anyway.
     """
-    if connection.dialect.name == "sqlite":
-        return
-    held = select(jobs.c.id).where(jobs.c.id.in_([name for name in batch_ids if name is not None])).order_by(jobs.c.id)
-    if any(batch_ids):
-        connection.execute(held.with_for_update())
+    if connection.dialect.name != "sqlite":
+        connection.execute(select(jobs.c.id).where(*which).order_by(jobs.c.id).with_for_update())
 
 
 def hold_parents(connection: Connection, *parts: Any) -> None:
@@ -55,34 +61,20 @@ def forgotten(connection: Connection) -> list[str]:
 
 def begin(connection: Connection, batch_id: str) -> bool:
     """Note that a part of a batch has begun: it runs, and waits for nothing; returns whether that is new."""
-    waiting = or_(jobs.c.status == "queued", jobs.c.not_before.is_not(None))
-    changed = connection.execute(
-        update(jobs)
-        .where(jobs.c.id == batch_id, jobs.c.status.in_(RUNNING), waiting)
-        .values(
-            status="processing", not_before=None, paused=False, stage="", seq=jobs.c.seq + 1,
-            started_at=func.coalesce(jobs.c.started_at, time.time()),
-        )
-    )  # fmt: skip
+    changed = connection.execute(BEGIN, {"batch": batch_id, "now": time.time()})
     return bool(changed.rowcount)
 
 
 def settle(connection: Connection, batch_id: str) -> None:
     """Count the parts of a batch after one of them has ended; it ends with the last."""
-    of_batch = jobs.c.parent == batch_id
-    rows = connection.execute(
-        select(jobs.c.status, func.count().label("parts")).where(of_batch).group_by(jobs.c.status)
-    )
-    said = counts({row.status: row.parts for row in rows})
+    said = counts({row.status: row.parts for row in connection.execute(PARTS, {"batch": batch_id})})
     ended = said["completed"] + said["failed"] + said["cancelled"]
-    values: dict[str, Any] = {
-        "result": said, "progress": 100 * ended // said["total"], "seq": jobs.c.seq + 1,
-        "stage": case((jobs.c.not_before.is_(None), _stage(ended, said)), else_=jobs.c.stage), "status": "processing",
-        "started_at": func.coalesce(jobs.c.started_at, time.time()),
-    }  # fmt: skip
+    share, now = 100 * ended // said["total"], time.time()
+    counted = {"batch": batch_id, "said": said, "share": share, "now": now, "count": _stage(ended, said)}
+    connection.execute(COUNT, counted)
     if ended == said["total"]:
-        values |= {"completed_at": time.time(), "not_before": None, "stage": "", **_end(connection, batch_id, said)}
-    connection.execute(update(jobs).where(jobs.c.id == batch_id, jobs.c.status.in_(RUNNING)).values(**values))
+        end = {"completed_at": now, "not_before": None, "stage": "", **_end(connection, batch_id, said)}
+        connection.execute(update(jobs).where(jobs.c.id == batch_id, jobs.c.status.in_(RUNNING)).values(**end))
 
 
 def _stage(ended: int, said: dict[str, int]) -> str:
@@ -119,6 +111,7 @@ def pause_downloads(connection: Connection, job_id: str, seconds: float, why: st
     queued = (jobs.c.kind == "download", jobs.c.status == "queued")
     these = or_(jobs.c.id == job_id, and_(*queued))
     hold_parents(connection, these)
+    hold_rows(connection, these)
     raised = update(jobs).where(jobs.c.id == job_id).values(waits=jobs.c.waits + 1).returning(jobs.c.waits)
     waits: int = connection.execute(raised).scalar_one()
     if waits > MOST_WAITS:

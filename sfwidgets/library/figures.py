@@ -19,7 +19,7 @@ from sfwidgets.library.batches import RUNNING
 from sfwidgets.library.database import Database
 from sfwidgets.library.schema import analyses, audio, jobs, stem_sets, track_stems, tracks
 from sfwidgets.library.sweep import workspace_name
-from sfwidgets.models import JobKind, JobStatus, Pace, Stats
+from sfwidgets.models import JobKind, JobStatus, Limits, Pace, Stats
 
 DAY_SECONDS = 24 * 3600.0
 KINDS: tuple[JobKind, ...] = get_args(JobKind)
@@ -42,8 +42,8 @@ class EndedJob:
     """Seconds of audio that it worked on in that time; None where `worked` is, and for what is no work on audio."""
 
 
-def stats(database: Database, owner: str) -> Stats:
-    """Return an owner's figures."""
+def stats(database: Database, owner: str, limits: Limits) -> Stats:
+    """Return an owner's figures; `limits` is what they may have."""
     with database.read() as connection:
         row = connection.execute(_held(owner)).one()
         counted = _counts(connection, owner)
@@ -59,6 +59,7 @@ def stats(database: Database, owner: str) -> Stats:
         jobs_waiting=sum(by_status["queued"] for by_status in counted.values()),
         jobs_running=sum(by_status["processing"] for by_status in counted.values()),
         last_day={kind: _pace([job for job in ended if job.kind == kind]) for kind in KINDS},
+        limits=limits,
     )
 
 
@@ -73,6 +74,25 @@ def unfinished_jobs(database: Database) -> dict[tuple[JobKind, JobStatus], int]:
     return none | {(kind, status): count for kind, status, count in found}
 
 
+def longest_waiting(database: Database) -> dict[JobKind, float]:
+    """Return for how many seconds the oldest job of each kind has waited that may begin; 0 where none waits."""
+    now = time.time()
+    may_begin = jobs.c.not_before.is_(None) | (jobs.c.not_before <= now)
+    query = select(jobs.c.kind, func.min(jobs.c.created_at)).where(jobs.c.status == "queued", may_begin)
+    with database.read() as connection:
+        found = connection.execute(query.where(jobs.c.kind != "batch").group_by(jobs.c.kind)).all()
+    return dict.fromkeys(KINDS, 0.0) | {kind: max(0.0, now - oldest) for kind, oldest in found}
+
+
+def kept_bytes(database: Database) -> dict[str, int]:
+    """Return how many bytes all owners' audio and stems take."""
+    with database.read() as connection:
+        return {
+            name: int(connection.scalar(select(func.coalesce(func.sum(table.c.size), 0))) or 0)
+            for name, table in (("audio", audio), ("stems", stem_sets))
+        }
+
+
 def ended_jobs(database: Database, since: float) -> list[EndedJob]:
     """Return the jobs of all owners that ended at that moment (seconds since the epoch) or later."""
     with database.read() as connection:
@@ -83,7 +103,7 @@ def _held(owner: str) -> Any:
     def total(column: Any) -> ScalarSelect[Any]:
         return select(func.coalesce(func.sum(column), 0)).where(column.table.c.owner == owner).scalar_subquery()
 
-    trashed = and_(tracks.c.owner == owner, tracks.c.trashed_at.is_not(None))
+    trashed = and_(tracks.c.owner == owner, tracks.c.trashed_at > 0)
 
     def with_any(made: Table) -> Any:
         """Count the tracks with rows in `made`, and take off those in the trash: there are few of them."""

@@ -69,6 +69,7 @@ def job_of(row: Row[Any]) -> Job:
         then=tuple(row.then),
         attempt=row.attempt,
         seq=row.seq,
+        turn=row.turn,
         error=row.error,
         code=row.code,
         output_path=row.output_path,

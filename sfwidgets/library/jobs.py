@@ -11,15 +11,19 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, exists, func, insert, or_, select, update
 
 from sfwidgets.errors import NotFoundError
 from sfwidgets.library import batches
 from sfwidgets.library.batches import RUNNING
-from sfwidgets.library.database import Database
+from sfwidgets.library.database import Database, insert_new
 from sfwidgets.library.job_rows import ended, fingerprint_of, held, job_of, new_row
+from sfwidgets.library.job_statements import CANCEL_REQUESTED, CLAIM, COMPLETE, RENEW
+from sfwidgets.library.limits import check_asked
+from sfwidgets.library.postgres import hold_owner
 from sfwidgets.library.schema import jobs
-from sfwidgets.models import TERMINAL, Job, JobKind
+from sfwidgets.library.turns import next_turn
+from sfwidgets.models import TERMINAL, Job, JobKind, Limits
 
 MAX_ATTEMPTS = 3
 LEASE_SECONDS = 15.0
@@ -29,6 +33,15 @@ ORDER_SECONDS = 1e-6
 """What the parts of a batch are apart in `created_at`, which keeps their order."""
 MOST_IDS = 500
 """How many ids one query names; databases have limits of their own."""
+
+
+OUT_OF_MEMORY = "Out of memory"
+"""The stage of an attempt whose worker was killed for the memory that it took, until the next attempt begins."""
+DEATHS = {
+    False: ("each time the worker died before it was done.", "worker_died"),
+    True: ("the worker was killed as it took more memory than it may. Choose a smaller model, or give the "
+           "workers more memory (`soundforge worker --memory`).", "out_of_memory"),
+}  # fmt: skip
 
 
 class LeaseLostError(Exception):
@@ -59,8 +72,9 @@ class Unfinished:
 class JobTable:
     """Rows of jobs. What clients ask goes by owner; what workers and recovery do goes by job id."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, limits: Limits) -> None:
         self._database = database
+        self._limits = limits
 
     def submit(
         self,
@@ -72,9 +86,16 @@ class JobTable:
         settings: dict[str, Any],
         then: tuple[JobKind, ...] = (),
     ) -> tuple[Job, bool]:
-        """Insert a queued job, or return the identical one that is running; the second value says which it was."""
+        """Insert a queued job, or return the identical one that is running; the second value says which it was.
+
+        Raises `SlowDownError` and `QuotaError` where the owner may not have one more.
+        """
         with self._database.write() as connection:
-            return self.insert(connection, owner, kind, track_id, options, settings=settings, then=then)
+            self._hold_limited(connection, owner)
+            job, created = self.insert(connection, owner, kind, track_id, options, settings=settings, then=then)
+            if created:
+                check_asked(connection, self._limits, owner, kind, 1)
+            return job, created
 
     def insert(
         self,
@@ -87,16 +108,14 @@ class JobTable:
         settings: dict[str, Any],
         then: tuple[JobKind, ...] = (),
     ) -> tuple[Job, bool]:
-        """Do as `submit` does, within a transaction that is open already."""
+        """Do as `submit` does, within a transaction that is open already, and whatever the owner may have."""
         fingerprint = fingerprint_of(kind, track_id, options, sorted(then))
-        running = self._running(connection, owner, fingerprint)
-        if running is not None:
-            return running, False
         values = new_row(owner, kind, track_id, options, settings, then, fingerprint)
+        values["turn"] = next_turn(connection, owner, kind, part=False)
         if kind == "download":
             values["not_before"] = batches.paused_until(connection)
             values["paused"] = values["not_before"] is not None
-        return job_of(connection.execute(insert(jobs).values(**values).returning(jobs)).one()), True
+        return self._insert_new(connection, values)
 
     def submit_batch(
         self,
@@ -110,7 +129,7 @@ class JobTable:
     ) -> tuple[Job, list[Job]]:
         """Insert a batch and its parts, jobs of that kind: track id → options. Returns them, the parts in their order.
 
-        Where an identical batch is running, that is returned, with no parts: they have been sent.
+        Where an identical batch is running, that is returned, with no parts: they have been sent. Raises as `submit` does.
         """
         fingerprint = fingerprint_of("batch", kind, options, sorted(then), parts)
         batch = new_row(owner, "batch", None, options, settings, then, fingerprint)
@@ -124,12 +143,14 @@ class JobTable:
             for number, (track_id, given) in enumerate(parts.items(), 1)
         ]
         with self._database.write() as connection:
-            running = self._running(connection, owner, fingerprint)
-            if running is not None:
-                return running, []
+            self._hold_limited(connection, owner)
+            parent, created = self._insert_new(connection, batch)
+            if not created:
+                return parent, []
             paused = batches.paused_until(connection) if kind == "download" else None
-            connection.execute(insert(jobs).values(**batch))
-            connection.execute(insert(jobs), rows)
+            first = next_turn(connection, owner, kind, part=True)
+            connection.execute(insert(jobs), [{**row, "turn": first + number} for number, row in enumerate(rows)])
+            check_asked(connection, self._limits, owner, kind, len(rows))
             mine = (jobs.c.id == batch["id"]) | (jobs.c.parent == batch["id"])
             if paused is not None:
                 connection.execute(update(jobs).where(mine).values(not_before=paused, paused=True))
@@ -142,10 +163,24 @@ class JobTable:
         with self._database.read() as connection:
             return [job_of(row) for row in connection.execute(query)]
 
-    def _running(self, connection: Connection, owner: str, fingerprint: str) -> Job | None:
-        same = select(jobs).where(jobs.c.owner == owner, jobs.c.fingerprint == fingerprint, jobs.c.status.in_(RUNNING))
-        row = connection.execute(same).first()
-        return None if row is None else job_of(row)
+    def _hold_limited(self, connection: Connection, owner: str) -> None:
+        """Hold an owner who may not have any number of jobs, before they are inserted and `check_asked` looks at them.
+
+        A worker that completes a job holds the owner before it inserts what follows: the other order could wait for ever.
+        """
+        if self._limits.unfinished_jobs is not None or self._limits.storage_bytes is not None:
+            hold_owner(connection, owner)
+
+    def _insert_new(self, connection: Connection, values: dict[str, Any]) -> tuple[Job, bool]:
+        """Insert a job, or return the identical one that runs; others may be asking for the same just now."""
+        mine = (jobs.c.owner == values["owner"], jobs.c.fingerprint == values["fingerprint"])
+        while True:
+            row = insert_new(connection, jobs, values)
+            if row is not None:
+                return job_of(row), True
+            row = connection.execute(select(jobs).where(*mine, jobs.c.status.in_(RUNNING))).first()
+            if row is not None:
+                return job_of(row), False
 
     def get(self, owner: str, job_id: str) -> Job:
         """Return a job; raises `NotFoundError` where it is not there, or not this owner's."""
@@ -204,6 +239,7 @@ class JobTable:
             if asked is not None:
                 batches.hold(connection, job_id if asked.kind == "batch" else asked.parent)
                 mine = (jobs.c.id == job_id) | (jobs.c.parent == job_id)
+                batches.hold_rows(connection, mine)
                 begun = (jobs.c.status == "processing") | (jobs.c.kind == "batch")
                 running = jobs.c.status.in_(RUNNING)
                 connection.execute(update(jobs).where(mine, running, begun).values(cancel_requested=True))
@@ -218,49 +254,29 @@ class JobTable:
     def claim(self, job_id: str, holder: str) -> Claim | None:
         """Take the lease of a job that nobody holds, as its next attempt; None where that may not be."""
         now = time.time()
-        waited = or_(jobs.c.not_before.is_(None), jobs.c.not_before <= now)
-        free = or_(
-            and_(jobs.c.status == "queued", waited), and_(jobs.c.status == "processing", jobs.c.lease_until < now)
-        )
-        taken = (
-            update(jobs)
-            .where(jobs.c.id == job_id, free, jobs.c.attempt < MAX_ATTEMPTS, jobs.c.cancel_requested.is_(False))
-            .values(
-                status="processing",
-                attempt=jobs.c.attempt + 1,
-                seq=jobs.c.seq + 1,
-                holder=holder,
-                progress=0,
-                stage="Starting",
-                not_before=None,
-                paused=False,
-                lease_until=now + LEASE_SECONDS,
-                started_at=now,
-            )
-            .returning(jobs)
-        )
+        asked = {
+            "job": job_id, "by": holder, "now": now, "until": now + LEASE_SECONDS, "most_attempts": MAX_ATTEMPTS,
+        }  # fmt: skip
         with self._database.write() as connection:
             batches.hold_parents(connection, jobs.c.id == job_id)
-            row = connection.execute(taken).first()
+            row = connection.execute(CLAIM, asked).first()
             begun = row is not None and row.parent is not None and batches.begin(connection, row.parent)
         return None if row is None else Claim(job_of(row), row.settings, begun)
 
     def renew(self, job: Job) -> None:
         """Renew the lease; raises `LeaseLostError` where this attempt no longer holds it."""
         with self._database.write() as connection:
-            done = connection.execute(
-                update(jobs).where(*held(job)).values(lease_until=time.time() + LEASE_SECONDS).returning(jobs.c.id)
-            ).first()
+            done = connection.execute(RENEW, {**_of(job), "until": time.time() + LEASE_SECONDS}).first()
         if done is None:
             raise LeaseLostError
 
     def cancel_requested(self, job: Job) -> bool:
         """Return whether somebody wants the job cancelled; raises `LeaseLostError` where it is not ours any more."""
         with self._database.read() as connection:
-            flag: bool | None = connection.scalar(select(jobs.c.cancel_requested).where(*held(job)))
+            flag: Any = connection.scalar(CANCEL_REQUESTED, _of(job))
         if flag is None:
             raise LeaseLostError
-        return flag
+        return bool(flag)
 
     def progress(self, job: Job, progress: int, stage: str) -> Job:
         """Record how far an attempt is; raises `LeaseLostError`."""
@@ -269,8 +285,9 @@ class JobTable:
 
     def complete(self, connection: Connection, job: Job, *, output_path: str | None, result: dict[str, Any]) -> Job:
         """End an attempt well, within the transaction that records what it made; raises `LeaseLostError`."""
-        values = {**ended("completed"), "progress": 100, "output_path": output_path, "result": result}
-        return self._change(connection, job, **values)
+        batches.hold(connection, job.parent)
+        made = {"now": time.time(), "made_path": output_path, "made": result}
+        return self._changed(connection, connection.execute(COMPLETE, {**_of(job), **made}).first())
 
     def fail(self, job: Job, error: str, code: str) -> Job:
         """End an attempt in `error`; raises `LeaseLostError`."""
@@ -314,6 +331,7 @@ class JobTable:
         """Remember under which key each job was last given to Dask: job id → key."""
         with self._database.write() as connection:
             if tasks:
+                batches.hold(connection, *tasks)
                 named = update(jobs).where(jobs.c.id == bindparam("job")).values(task=bindparam("key"))
                 connection.execute(named, [{"job": job, "key": key} for job, key in tasks.items()])
 
@@ -355,13 +373,20 @@ class JobTable:
         with self._database.write() as connection:
             connection.execute(update(jobs).where(*held(lost.job)).values(lease_until=0.0))
 
+    def out_of_memory(self, lost: Unfinished) -> None:
+        """End the lease of an attempt whose process was killed for the memory that it took."""
+        with self._database.write() as connection:
+            connection.execute(
+                update(jobs).where(*held(lost.job)).values(lease_until=0.0, stage=OUT_OF_MEMORY, seq=jobs.c.seq + 1)
+            )
+
     def give_up(self, lost: Unfinished) -> Job | None:
         """End a job whose lease has lapsed and that may not run again; None where somebody else was first."""
         if lost.cancel_requested:
             values = {**ended("cancelled"), "code": "cancelled"}
         elif lost.job.attempt >= MAX_ATTEMPTS:
-            sentence = f"Given up after {MAX_ATTEMPTS} attempts: each time the worker died before it was done."
-            values = {**ended("error"), "error": sentence, "code": "worker_died"}
+            why, code = DEATHS[lost.job.stage == OUT_OF_MEMORY]
+            values = {**ended("error"), "error": f"Given up after {MAX_ATTEMPTS} attempts: {why}", "code": code}
         else:
             return None
         lapsed = (*held(lost.job), jobs.c.lease_until < time.time())
@@ -389,9 +414,17 @@ class JobTable:
         row = connection.execute(
             update(jobs).where(*held(job)).values(**{"seq": jobs.c.seq + 1, **values}).returning(jobs)
         ).first()
+        return self._changed(connection, row)
+
+    def _changed(self, connection: Connection, row: Row[Any] | None) -> Job:
         if row is None:
             raise LeaseLostError
         changed = job_of(row)
         if changed.done and row.parent is not None:
             batches.settle(connection, row.parent)
         return changed
+
+
+def _of(job: Job) -> dict[str, Any]:
+    """Return what tells an attempt that holds the lease of its job."""
+    return {"job": job.id, "held_attempt": job.attempt}

@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, delete, select
 
-from sfwidgets.library.database import Database
+from sfwidgets.library.database import Database, put_row
+from sfwidgets.library.postgres import hold_owner
+from sfwidgets.library.redis_link import RedisLink
 from sfwidgets.library.schema import metadata_cache, wishes
 from sfwidgets.models import JobKind
 
 CACHE_SECONDS = 3600.0
+PREFIX = "soundforge:metadata:"
+"""What the names of these documents begin with in Redis."""
 MOST_WISHES = 5000
 """How many tracks of an owner may have something waiting for their download."""
 
 
 class MetadataCache:
-    """Documents that a service tells whoever asks, by a key of ours; each is forgotten after an hour."""
+    """Documents that a service tells whoever asks, by a key of ours; each is forgotten after an hour.
 
-    def __init__(self, database: Database) -> None:
+    They are in Redis where one is configured, in the database where not, or while Redis does not answer.
+    """
+
+    def __init__(self, database: Database, redis: RedisLink | None = None) -> None:
         self._database = database
+        self._redis = redis
 
     def get(self, key: str) -> dict[str, Any] | None:
         """Return what is kept, None where nothing is, or it is too old."""
+        if self._redis is not None:
+            from redis import RedisError
+
+            with suppress(RedisError):
+                kept: Any = self._redis.ask(lambda redis: redis.get(PREFIX + key))
+                return None if kept is None else dict(json.loads(kept))
         fresh = (metadata_cache.c.key == key, metadata_cache.c.expires_at > time.time())
         with self._database.read() as connection:
             found: dict[str, Any] | None = connection.scalar(select(metadata_cache.c.document).where(*fresh))
@@ -34,12 +48,17 @@ class MetadataCache:
 
     def put(self, key: str, document: dict[str, Any]) -> None:
         """Keep a document; those that are too old go."""
+        if self._redis is not None:
+            from redis import RedisError
+
+            with suppress(RedisError):
+                self._redis.ask(lambda redis: redis.set(PREFIX + key, json.dumps(document), ex=int(CACHE_SECONDS)))
+                return
         now = time.time()
-        gone = (metadata_cache.c.key == key) | (metadata_cache.c.expires_at <= now)
-        fresh = insert(metadata_cache).values(key=key, document=document, expires_at=now + CACHE_SECONDS)
-        with suppress(IntegrityError), self._database.write() as connection:  # somebody else has just kept the same
-            connection.execute(delete(metadata_cache).where(gone))
-            connection.execute(fresh)
+        with self._database.write() as connection:
+            connection.execute(delete(metadata_cache).where(metadata_cache.c.expires_at <= now))
+            values = {"document": document, "expires_at": now + CACHE_SECONDS}
+            put_row(connection, metadata_cache, {"key": key}, values)
 
 
 @dataclass(frozen=True)
@@ -63,20 +82,18 @@ class Wishes:
             select(wishes.c.track_id)
             .where(wishes.c.owner == self._owner)
             .order_by(wishes.c.created_at.desc())
-            .offset(MOST_WISHES - 1)
+            .offset(MOST_WISHES)
         )
-        with suppress(IntegrityError), self._database.write() as connection:  # somebody else has just wished
-            self.take(connection, track_id)
+        mine = {"owner": self._owner, "track_id": track_id}
+        values = {"then": list(wish.then), "options": wish.options or {}, "created_at": time.time()}
+        with self._database.write() as connection:
+            hold_owner(connection, self._owner)
+            put_row(connection, wishes, mine, values)
             connection.execute(delete(wishes).where(wishes.c.owner == self._owner, wishes.c.track_id.in_(oldest)))
-            connection.execute(
-                insert(wishes).values(
-                    owner=self._owner, track_id=track_id, then=list(wish.then), options=wish.options or {},
-                    created_at=time.time(),
-                )
-            )  # fmt: skip
 
     def take(self, connection: Connection, track_id: str) -> Wish:
         """Return a track's wish, and forget it."""
+        hold_owner(connection, self._owner)
         mine = (wishes.c.owner == self._owner, wishes.c.track_id == track_id)
         row = connection.execute(delete(wishes).where(*mine).returning(wishes)).first()
         return Wish() if row is None else Wish(tuple(row.then), row.options or None)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import exists, select
 
-from sfwidgets.library.database import Database
-from sfwidgets.library.schema import mixes
+from sfwidgets.errors import NotFoundError
+from sfwidgets.library.database import Database, put_row
+from sfwidgets.library.postgres import hold_owner
+from sfwidgets.library.schema import mixes, tracks
 from sfwidgets.models import Mix
 
 
@@ -26,14 +28,14 @@ class Mixes:
         return Mix() if document is None else Mix.model_validate(document)
 
     def put(self, track_id: str, mix: Mix) -> None:
-        """Keep a mix for a track, in place of what was kept."""
+        """Keep a mix for a track, in place of what was kept; raises `NotFoundError`."""
         with self._database.write() as connection:
-            connection.execute(delete(mixes).where(*self._of(track_id)))
-            connection.execute(
-                insert(mixes).values(
-                    owner=self._owner, track_id=track_id, document=mix.to_json(), updated_at=time.time()
-                )
-            )
+            hold_owner(connection, self._owner)
+            there = exists().where(tracks.c.owner == self._owner, tracks.c.id == track_id)
+            if not connection.scalar(select(there)):
+                raise NotFoundError(f"There is no track {track_id} in the library.", code="track_not_found")
+            values = {"document": mix.to_json(), "updated_at": time.time()}
+            put_row(connection, mixes, {"owner": self._owner, "track_id": track_id}, values)
 
     def _of(self, track_id: str) -> tuple[Any, Any]:
         return mixes.c.owner == self._owner, mixes.c.track_id == track_id

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +13,9 @@ from sfwidgets.errors import DiskFullError, NotFoundError, SoundForgeError
 from sfwidgets.library.store import ArtifactStore
 from sfwidgets.library.uploads import SPARE_BYTES
 from sfwidgets.models import StemFormat
+
+READ_SECONDS = 3600.0
+"""How often it is noted that a file was read, at most."""
 
 
 def rendition(
@@ -45,7 +50,7 @@ def in_format(store: ArtifactStore, source: Path, format: StemFormat, *, make: b
     from sfwidgets import audio
 
     name = source.with_name(f"{source.stem}.in.{format}").relative_to(store.root)
-    if not make and not store.path(name).exists():
+    if not make and not store.exists(name):
         raise NotFoundError(f"This audio has not been made as {format} yet.", code="not_made")
     return _made_once(store, source, name, lambda target: audio.transcode(source, target, format=format))
 
@@ -58,7 +63,7 @@ def outline(store: ArtifactStore, owner: str, content_hash: str, source: Path, *
     from sfwidgets import audio
 
     name = store.peaks_name(owner, content_hash)
-    if not make and not store.path(name).exists():
+    if not make and not store.exists(name):
         raise NotFoundError("The waveform has not been drawn yet.", code="not_made")
 
     def draw(target: Path) -> None:
@@ -74,26 +79,37 @@ def _made_once(store: ArtifactStore, source: Path, name: Path, make: Callable[[P
     """Return the file of that name, which `make` writes where it is not there; others who ask meanwhile wait."""
     from sfwidgets import audio
 
-    target = store.path(name)
-    if target.exists():
-        return target
+    if store.exists(name):
+        return _read_now(store.fetch(name))
     _check_room(store, source)
+    kept = source.relative_to(store.root)
     try:
-        with audio.full_disk_is_told(target), store.lock(str(name)):
-            if not target.exists():
+        with audio.full_disk_is_told(store.path(name)), store.lock(str(name)):
+            if not store.exists(name):
                 _make(store, name, make)
     except DiskFullError as error:
         raise DiskFullError(
             "There is no room left in the library for this file: free some space, and try again."
         ) from error
     except SoundForgeError:
-        if source.exists():
+        if store.exists(kept):
             raise
         raise _gone() from None
-    if not source.exists():
+    if not store.exists(kept):
         store.remove(name)
         raise _gone()
-    return target
+    return store.fetch(name)
+
+
+def _read_now(file: Path) -> Path:
+    """Note that a file is read, which many file systems do once a day or never; what nobody reads for long may go."""
+    try:
+        found = file.stat()
+        if time.time() - found.st_atime > READ_SECONDS:
+            os.utime(file, ns=(time.time_ns(), found.st_mtime_ns))
+    except FileNotFoundError:
+        raise _gone() from None
+    return file
 
 
 def _check_room(store: ArtifactStore, source: Path) -> None:

@@ -9,18 +9,28 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, exists, func, insert, select
 
 from sfwidgets.analysis import VERSION
-from sfwidgets.library.database import Database
-from sfwidgets.library.schema import analyses, corrections, stem_analyses, stem_sets, track_stems, tracks
+from sfwidgets.errors import ConflictError, NotFoundError
+from sfwidgets.library.database import Database, put_row
+from sfwidgets.library.limits import check_storage
+from sfwidgets.library.postgres import hold_owner
+from sfwidgets.library.schema import analyses, audio, corrections, stem_analyses, stem_sets, track_stems, tracks
 from sfwidgets.library.tracks import moment
-from sfwidgets.models import Analysis, Corrections, SeparationOptions, Stem, StemAnalysis, StemSet
+from sfwidgets.models import Analysis, Corrections, Limits, SeparationOptions, Stem, StemAnalysis, StemSet
+
+
+class StemsExistError(ConflictError):
+    """Two jobs made the same stems at the same time; those of the first are kept."""
+
+    code = "stems_exist"
 
 
 class Results:
     """The stems and analyses of one owner's tracks."""
 
-    def __init__(self, database: Database, owner: str) -> None:
+    def __init__(self, database: Database, owner: str, limits: Limits) -> None:
         self._database = database
         self._owner = owner
+        self._limits = limits
 
     def stem_sets(self, track_id: str) -> list[StemSet]:
         """Return the sets of stems of a track, the newest first."""
@@ -45,10 +55,26 @@ class Results:
     def forget_stems(self, set_id: str) -> None:
         """Delete the row of a set of stems whose files have gone."""
         with self._database.write() as connection:
+            hold_owner(connection, self._owner)
             connection.execute(delete(stem_sets).where(stem_sets.c.id == set_id, stem_sets.c.owner == self._owner))
 
     def add_stems(self, connection: Connection, stem_set: StemSet, *, content_hash: str, key: str, folder: str) -> None:
-        """Insert a set of stems, within the transaction that completes its job."""
+        """Insert a set of stems, within the transaction that completes its job.
+
+        Raises `QuotaError`, `StemsExistError` where another job has made the same of the same audio meanwhile, and
+        `ConflictError` where that audio has gone.
+        """
+        hold_owner(connection, self._owner)
+        same = exists().where(
+            stem_sets.c.owner == self._owner, stem_sets.c.hash == content_hash, stem_sets.c.key == key
+        )
+        if connection.scalar(select(same)):
+            raise StemsExistError("These stems have just been made by another job.")
+        there = exists().where(audio.c.owner == self._owner, audio.c.hash == content_hash)
+        if not connection.scalar(select(there)):
+            raise ConflictError("The track was deleted while it was being separated.", code="track_deleted")
+        size = sum(stem.size for stem in stem_set.stems)
+        check_storage(connection, self._limits, self._owner, size)
         values = stem_set.model_dump(mode="json")
         connection.execute(
             insert(stem_sets).values(
@@ -62,7 +88,7 @@ class Results:
                 preview=stem_set.preview,
                 options=values["options"],
                 stems=values["stems"],
-                size=sum(s.size for s in stem_set.stems),
+                size=size,
                 notices=stem_set.notices,
                 seconds=stem_set.seconds,
                 created_at=stem_set.created_at.timestamp(),
@@ -71,6 +97,7 @@ class Results:
 
     def link_stems(self, connection: Connection, track_id: str, set_id: str) -> bool:
         """Make a set of stems the newest of a track; False where the set, or the track, has gone since."""
+        hold_owner(connection, self._owner)
         there = select(
             exists().where(stem_sets.c.id == set_id, stem_sets.c.owner == self._owner)
             & exists().where(tracks.c.owner == self._owner, tracks.c.id == track_id)
@@ -78,8 +105,7 @@ class Results:
         if not connection.scalar(there):
             return False
         held = {"owner": self._owner, "track_id": track_id, "set_id": set_id}
-        connection.execute(delete(track_stems).where(*(track_stems.c[name] == value for name, value in held.items())))
-        connection.execute(insert(track_stems).values(**held, created_at=time.time()))
+        put_row(connection, track_stems, held, {"created_at": time.time()})
         return True
 
     def analysis(self, track_id: str) -> Analysis | None:
@@ -105,19 +131,19 @@ class Results:
         return None if found is None else Analysis.model_validate(found.document)
 
     def put_analysis(self, connection: Connection, analysis: Analysis, *, content_hash: str, version: int) -> None:
-        """Make an analysis its track's newest, within the transaction that completes its job."""
-        held = (analyses.c.owner == self._owner, analyses.c.track_id == analysis.track_id)
-        connection.execute(delete(analyses).where(*held))
-        connection.execute(
-            insert(analyses).values(
-                owner=self._owner,
-                track_id=analysis.track_id,
-                hash=content_hash,
-                version=version,
-                document=analysis.to_json(),
-                created_at=analysis.analyzed_at.timestamp(),
-            )
-        )
+        """Make an analysis its track's newest, within the transaction that completes its job.
+
+        Raises `ConflictError` where the track has gone since.
+        """
+        hold_owner(connection, self._owner)
+        there = exists().where(tracks.c.owner == self._owner, tracks.c.id == analysis.track_id)
+        if not connection.scalar(select(there)):
+            raise ConflictError("The track was deleted while it was being analysed.", code="track_deleted")
+        values = {
+            "hash": content_hash, "version": version, "document": analysis.to_json(),
+            "created_at": analysis.analyzed_at.timestamp(),
+        }  # fmt: skip
+        put_row(connection, analyses, {"owner": self._owner, "track_id": analysis.track_id}, values)
 
     def stem_analyses(self, set_id: str, version: int | None = None) -> dict[str, StemAnalysis] | None:
         """Return what was measured of a set's stems, by name; None where nothing was, or not by that version."""
@@ -135,14 +161,13 @@ class Results:
 
         Where the set has gone since, nothing is kept.
         """
+        hold_owner(connection, self._owner)
         mine = (stem_sets.c.id == set_id) & (stem_sets.c.owner == self._owner)
         if not connection.scalar(select(exists().where(mine))):
             return
-        connection.execute(delete(stem_analyses).where(stem_analyses.c.set_id == set_id))
         document = {name: stem.to_json() for name, stem in stems.items()}
-        connection.execute(
-            insert(stem_analyses).values(set_id=set_id, owner=self._owner, version=version, document=document)
-        )
+        values = {"owner": self._owner, "version": version, "document": document}
+        put_row(connection, stem_analyses, {"set_id": set_id}, values)
 
     def corrections(self, track_id: str) -> Corrections | None:
         """Return what a person said of a track instead of what was measured; None where nothing was said."""
@@ -151,17 +176,22 @@ class Results:
         return None if document is None else Corrections.model_validate(document)
 
     def put_corrections(self, track_id: str, said: dict[str, Any]) -> None:
-        """Change what a person says of a track, field by field; a field that is None is said no more."""
+        """Change what a person says of a track, field by field; a field that is None is said no more.
+
+        Raises `NotFoundError` where the track has gone.
+        """
         with self._database.write() as connection:
+            hold_owner(connection, self._owner)
             held = connection.scalar(select(corrections.c.document).where(*self._said_of(track_id))) or {}
             document = {name: value for name, value in {**held, **said}.items() if value is not None}
-            connection.execute(delete(corrections).where(*self._said_of(track_id)))
-            if document:
-                connection.execute(
-                    insert(corrections).values(
-                        owner=self._owner, track_id=track_id, document=document, updated_at=time.time()
-                    )
-                )
+            if not document:
+                connection.execute(delete(corrections).where(*self._said_of(track_id)))
+                return
+            there = exists().where(tracks.c.owner == self._owner, tracks.c.id == track_id)
+            if not connection.scalar(select(there)):
+                raise NotFoundError(f"There is no track {track_id} in the library.", code="track_not_found")
+            values = {"document": document, "updated_at": time.time()}
+            put_row(connection, corrections, {"owner": self._owner, "track_id": track_id}, values)
 
     def _said_of(self, track_id: str) -> tuple[Any, Any]:
         return corrections.c.owner == self._owner, corrections.c.track_id == track_id

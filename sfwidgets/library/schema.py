@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -14,9 +16,15 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Text,
     false,
     text,
 )
+
+from sfwidgets.library.names import KEY_LENGTH, track_keys
+
+SEARCH_INDEXES = ("ix_tracks_words", "ix_tracks_live", "ix_tracks_trigrams")
+"""Each database has its own; migration 0009 makes them."""
 
 metadata = MetaData(
     naming_convention={
@@ -26,6 +34,20 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+
+def _key(name: str) -> Any:
+    """Return what makes a key of a track's names where a row is inserted without it."""
+
+    def made(context: Any) -> str:
+        row = context.get_current_parameters()
+        return track_keys(row["title"], row["artist"], row["album"])[name]
+
+    return made
+
+
+SORT_KEY = String(KEY_LENGTH).with_variant(String(KEY_LENGTH, collation="C"), "postgresql")
 
 audio = Table(
     "audio",
@@ -62,9 +84,16 @@ tracks = Table(
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
     Column("trashed_at", Float),
+    Column("title_key", SORT_KEY, nullable=False, default=_key("title_key")),
+    Column("artist_key", SORT_KEY, nullable=False, default=_key("artist_key")),
+    Column(
+        "words", Text().with_variant(Text(collation="C"), "postgresql"), nullable=False, default=_key("words"),
+    ),
     ForeignKeyConstraint(["owner", "hash"], ["audio.owner", "audio.hash"]),
     Index(None, "owner", "created_at"),
     Index(None, "owner", "hash"),
+    Index("ix_tracks_title", "owner", "title_key", "id"),
+    Index("ix_tracks_artist", "owner", "artist_key", "id"),
     Index(
         "ix_tracks_isrc",
         "owner",
@@ -75,7 +104,7 @@ tracks = Table(
     Index(
         "ix_tracks_trashed",
         "owner",
-        "id",
+        "trashed_at",
         sqlite_where=text("trashed_at IS NOT NULL"),
         postgresql_where=text("trashed_at IS NOT NULL"),
     ),
@@ -185,6 +214,7 @@ jobs = Table(
     Column("waits", Integer, nullable=False, server_default="0"),
     Column("not_before", Float),
     Column("paused", Boolean, nullable=False, server_default=false()),
+    Column("turn", Integer, nullable=False, server_default="0"),
     Column("created_at", Float, nullable=False),
     Column("started_at", Float),
     Column("completed_at", Float),
@@ -194,6 +224,15 @@ jobs = Table(
     Index(None, "owner", "completed_at"),
     Index(None, "completed_at"),
     Index(None, "parent", "status"),
+    Index(
+        "ix_jobs_turns",
+        "owner",
+        "kind",
+        "parent",
+        "turn",
+        sqlite_where=text("status IN ('queued', 'processing')"),
+        postgresql_where=text("status IN ('queued', 'processing')"),
+    ),
     Index(
         "uq_jobs_running",
         "owner",

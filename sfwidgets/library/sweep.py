@@ -8,6 +8,8 @@ from pathlib import Path
 from sqlalchemy import Connection, exists, select
 
 from sfwidgets.library.database import Database
+from sfwidgets.library.remote_store import RemoteStore
+from sfwidgets.library.remote_sweep import sweep_storage_daily
 from sfwidgets.library.schema import audio, jobs, stem_sets
 from sfwidgets.library.store import ArtifactStore
 
@@ -25,6 +27,7 @@ def sweep(database: Database, store: ArtifactStore) -> list[str]:
 
     An attempt's temporary folder goes once the job has ended or a later attempt has begun; so does a folder of stems
     that was renamed into place by an attempt which did not live to record it. Audio without a row goes after an hour.
+    Where artifacts are in Storage, this is so of what is here; what is there goes after a day.
     """
     gone = []
     with database.read() as connection:
@@ -43,8 +46,8 @@ def sweep(database: Database, store: ArtifactStore) -> list[str]:
             if not recorded and _old(file):
                 gone.append(str(file.relative_to(store.root)))
     for name in gone:
-        store.remove(name)
-    return gone
+        store.remove_here(name)
+    return gone + sweep_storage_daily(database, store) if isinstance(store, RemoteStore) else gone
 
 
 def _abandoned(connection: Connection, folder: Path) -> bool:

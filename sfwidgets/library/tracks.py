@@ -12,15 +12,21 @@ from sqlalchemy import Connection, Row, Select, delete, exists, func, insert, or
 
 from sfwidgets.errors import ConflictError, InvalidInputError, NotFoundError
 from sfwidgets.library.database import Database
+from sfwidgets.library.limits import check_storage
+from sfwidgets.library.names import name_key, track_keys
+from sfwidgets.library.postgres import hold_owner
 from sfwidgets.library.schema import analyses, audio, jobs, stem_sets, track_stems, tracks
-from sfwidgets.models import AudioInfo, Track, one_line
+from sfwidgets.models import AudioInfo, Limits, Track, one_line
 
 SORTS = {
     "created": tracks.c.created_at,
-    "title": func.lower(tracks.c.title),
-    "artist": func.lower(tracks.c.artist),
-    "duration": audio.c.duration,
+    "title": tracks.c.title_key,
+    "artist": tracks.c.artist_key,
+    "duration": func.coalesce(audio.c.duration, -1.0),
 }
+
+FEW = 500
+"""Of so many tracks at most, a search is made once and their ids are kept, rather than made for each thing asked."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +74,10 @@ class StoredAudio:
 class Tracks:
     """The tracks of one owner; another owner's are not there."""
 
-    def __init__(self, database: Database, owner: str) -> None:
+    def __init__(self, database: Database, owner: str, limits: Limits) -> None:
         self._database = database
         self._owner = owner
+        self._limits = limits
 
     def put(
         self,
@@ -87,8 +94,10 @@ class Tracks:
 
         `found` is what the file, or a service, says of it, for a new track; `given` is what a person says, which always
         holds. A track that was in the trash is restored. Raises `ConflictError` where the id belongs to a track with
-        other audio, unless that is to be replaced; `NotFoundError` where the audio is not `known`, as it should be.
+        other audio, unless that is to be replaced; `NotFoundError` where the audio is not `known`, as it should be;
+        `QuotaError`.
         """
+        hold_owner(connection, self._owner)
         now = time.time()
         row = connection.execute(select(tracks).where(*self._is(track_id, trashed=None))).first()
         if row is not None and row.hash not in (None, stored.hash) and not replace:
@@ -102,12 +111,13 @@ class Tracks:
         if connection.execute(there).first() is None:
             if known:
                 raise NotFoundError("That audio has just been deleted.", code="audio_missing")
+            check_storage(connection, self._limits, self._owner, stored.size)
             connection.execute(insert(audio).values(owner=self._owner, created_at=now, **stored.row()))
         if row is None:
             new = {"owner": self._owner, "id": track_id, "hash": stored.hash, "created_at": now, "updated_at": now}
             connection.execute(insert(tracks).values(**{**new, **found, **given}))
         elif row.hash != stored.hash or given or row.trashed_at is not None:
-            changed = {"hash": stored.hash, "trashed_at": None, "updated_at": now, **given}
+            changed = {"hash": stored.hash, "trashed_at": None, "updated_at": now, **_renamed(row, given)}
             connection.execute(update(tracks).where(*self._is(track_id, trashed=None)).values(**changed))
 
     def get(self, track_id: str) -> Track:
@@ -127,15 +137,14 @@ class Tracks:
             )
         where = [tracks.c.owner == self._owner, tracks.c.trashed_at.is_(None)]
         if search:
-            pattern = "%" + search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-            where.append(
-                or_(
-                    tracks.c.id == search,
-                    *(c.ilike(pattern, escape="\\") for c in (tracks.c.title, tracks.c.artist, tracks.c.album)),
-                )
-            )
+            named = tracks.c.words.contains(name_key(search), autoescape=True)
+            where.append(or_(tracks.c.id == one_line(search), named))
         order = column.desc() if sort.startswith("-") else column.asc()
         with self._database.read() as connection:
+            if search:
+                found = list(connection.scalars(select(tracks.c.id).where(*where).limit(FEW + 1)))
+                if len(found) <= FEW:
+                    where = [*where[:2], tracks.c.id.in_(found)]
             total = connection.scalar(select(func.count()).select_from(tracks).where(*where)) or 0
             query = self._select().where(*where).order_by(order, tracks.c.id).limit(limit).offset(offset)
             return Page([_track(row) for row in connection.execute(query)], total)
@@ -150,8 +159,10 @@ class Tracks:
     def edit(self, track_id: str, fields: dict[str, str]) -> Track:
         """Set title, artist or album."""
         with self._database.write() as connection:
-            self._get(connection, track_id)
-            connection.execute(update(tracks).where(*self._is(track_id)).values(updated_at=time.time(), **fields))
+            hold_owner(connection, self._owner)
+            track = self._get(connection, track_id)
+            changed = {"updated_at": time.time(), **_renamed(track, fields)}
+            connection.execute(update(tracks).where(*self._is(track_id)).values(**changed))
             return self._get(connection, track_id)
 
     def audio_path(self, track_id: str) -> str:
@@ -174,6 +185,7 @@ class Tracks:
         `ConflictError` while a job works on the track.
         """
         with self._database.write() as connection:
+            hold_owner(connection, self._owner)
             track = self._get(connection, track_id)
             self._check_idle(connection, track_id)
             return self._delete(connection, track_id, track.content_hash)
@@ -220,12 +232,14 @@ class Tracks:
         )
         old = (tracks.c.owner == self._owner) & (tracks.c.trashed_at < before) & ~busy
         with self._database.write() as connection:
+            hold_owner(connection, self._owner)
             rows = connection.execute(select(tracks.c.id, tracks.c.hash).where(old)).all()
             return [self._delete(connection, row.id, row.hash) for row in rows]
 
     def delete_stems(self, track_id: str) -> list[str]:
         """Delete a track's stems and keep the rest; returns the folders that nobody holds any longer."""
         with self._database.write() as connection:
+            hold_owner(connection, self._owner)
             self._get(connection, track_id)
             self._check_idle(connection, track_id)
             return self._drop_stems(connection, track_id)
@@ -294,6 +308,14 @@ def track_fields(title: str | None = None, artist: str | None = None, album: str
     if any(len(value) > 1000 for value in fields.values()):
         raise InvalidInputError("A title, an artist and an album have at most 1000 characters each.")
     return fields
+
+
+def _renamed(track: Track | Row[Any], fields: dict[str, str]) -> dict[str, str]:
+    """Return what changes in the row of a track that is named otherwise."""
+    if not fields:
+        return {}
+    names = {name: fields.get(name, getattr(track, name)) for name in ("title", "artist", "album")}
+    return {**fields, **track_keys(**names)}
 
 
 def owners_of_trash(database: Database) -> list[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sfwidgets.errors import ConflictError, DiskFullError, InvalidInputError, SoundForgeError
 from sfwidgets.library.tracks import track_fields
-from sfwidgets.models import Track, check_id, one_line
+from sfwidgets.models import Limits, Track, check_id, one_line
 
 if TYPE_CHECKING:
     from sfwidgets.library import Library
@@ -27,6 +27,17 @@ class TooLargeError(InvalidInputError):
 
     code = "upload_too_large"
     status = 413
+
+
+def check_size(name: str, size: int, limits: Limits) -> None:
+    """Raise `TooLargeError` for more bytes than an upload may have; `name` is what the sentence calls it."""
+    if size > MAX_BYTES:
+        raise TooLargeError(f"{name} is larger than 4 GiB. Split it, or convert it to FLAC.")
+    if limits.upload_bytes is not None and size > limits.upload_bytes:
+        raise TooLargeError(
+            f"{name} is larger than the {limits.upload_bytes / 1e6:g} MB that an upload may have here. Split it, or "
+            "convert it to FLAC or MP3."
+        )
 
 
 class Upload:
@@ -50,6 +61,7 @@ class Upload:
         if size is not None and size <= 0:
             raise InvalidInputError(f"{self.name} is empty. Choose another file.", code="audio_empty")
         self._check_room(size or 0)
+        library.check_room(size or 1)
         self._folder = library.store.workspace(f"upload-{uuid.uuid4().hex}")
         self._path = self._folder / library.store.audio_name(library.owner, "upload", called.suffix).name
         self._path.touch()
@@ -125,8 +137,7 @@ class Upload:
             self._discard()
 
     def _check_room(self, more: int) -> None:
-        if self.received + more > MAX_BYTES:
-            raise TooLargeError(f"{self.name} is larger than 4 GiB. Split it, or convert it to FLAC.")
+        check_size(self.name, self.received + more, self._library.shared.limits)
         if shutil.disk_usage(self._library.store.root).free < more + SPARE_BYTES:
             raise self._no_room()
 

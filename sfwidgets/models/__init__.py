@@ -25,7 +25,7 @@ from sfwidgets.models.health import Health, PartState, Services
 from sfwidgets.models.jobs import TERMINAL, Event, Job, JobKind, JobStatus
 from sfwidgets.models.mixes import MIXTURE, Lane, Loop, Mix
 from sfwidgets.models.sources import Bitrate, DownloadFormat, SourceKind, SourceList, SourceTrack
-from sfwidgets.models.stats import Pace, Stats
+from sfwidgets.models.stats import Limits, Pace, Stats
 from sfwidgets.models.stems import (
     STEM_ORDER,
     ModelInfo,
@@ -58,6 +58,7 @@ __all__ = [
     "JobStatus",
     "KeySpan",
     "Lane",
+    "Limits",
     "Loop",
     "LoudnessCurve",
     "Measurements",

@@ -16,7 +16,7 @@ class Services(Value):
     api_gateway: Literal["up"] = "up"
     """This server."""
     redis: PartState = "off"
-    """The cache of what Spotify said, where one is configured."""
+    """The road of events and the cache of what Spotify said, where one is configured."""
     supabase: PartState = "off"
     """The sign-in of users, where it is configured."""
     database: PartState

@@ -32,6 +32,8 @@ class Job(Value):
     attempt: int = 0
     seq: int = 0
     """Raised with every change of the row; an event with a lower one is old news."""
+    turn: int = 0
+    """When it is begun among the jobs that wait for the same workers: lower numbers go first."""
     error: str | None = None
     code: str | None = None
     output_path: str | None = None

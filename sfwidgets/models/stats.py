@@ -15,6 +15,23 @@ class Pace(Value):
     """Seconds of audio worked in a second of work, over jobs that completed; what was known already is no work."""
 
 
+class Limits(Value):
+    """What an owner may have; None where there is no limit."""
+
+    storage_bytes: int | None = None
+    """Of audio and stems: `audioBytes` and `stemBytes` together."""
+    upload_bytes: int | None = None
+    """Of one upload, which never has more than 4 GiB."""
+    unfinished_jobs: int | None = None
+    """`jobsWaiting` and `jobsRunning` together, without batches: their parts count."""
+    open_uploads: int
+    """Resumable ones, at each server."""
+    open_sockets: int | None = None
+    """Connections for live events, at each server."""
+    requests_per_minute: int | None = None
+    """At each server."""
+
+
 class Stats(Value):
     """One owner's figures. What lies in the trash is no track any longer, but its bytes and seconds count till it goes."""
 
@@ -36,3 +53,4 @@ class Stats(Value):
     """How many jobs are `processing`."""
     last_day: dict[JobKind, Pace]
     """By kind, of the last 24 hours; every kind is there."""
+    limits: Limits

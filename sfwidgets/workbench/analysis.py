@@ -31,7 +31,7 @@ class WithAnalyses(WithStems):
 
     def analyze(self, track: TrackLike) -> JobHandle:
         """Ask for a track's analysis; returns the job at once. Raises `NotFoundError` for a track without audio."""
-        self._library.audio_path(track_id(track))
+        self._library.check_audio(track_id(track))
         return self._submit("analysis", track_id(track), {})
 
     def analysis(self, track: TrackLike, *, corrected: bool = False) -> Analysis:

@@ -10,7 +10,7 @@ from pathlib import Path
 from sfwidgets.errors import NotFoundError, SoundForgeError
 from sfwidgets.library.rendition import in_format, outline
 from sfwidgets.models import AudioInfo, Stem, StemFormat, StemSet
-from sfwidgets.workbench.base import TrackLike
+from sfwidgets.workbench.base import TrackLike, track_id
 from sfwidgets.workbench.stems import WithStems
 
 
@@ -39,6 +39,15 @@ class WithFiles(WithStems):
         with _called(source, whole.title):
             return in_format(self._library.store, source, format, make=make)
 
+    def signed_url(self, thing: TrackLike | Stem, *, called: str | None = None) -> str | None:
+        """Return an address at which anybody can get a track's own file, or a stem's, for an hour, from where it is kept.
+
+        None where that is this machine: then it is read by its path. With `called`, a name without suffix, browsers keep
+        it under that name. Raises `NotFoundError`.
+        """
+        name = thing.path if isinstance(thing, Stem) else Path(self._library.tracks.audio_path(track_id(thing)))
+        return self._library.store.signed_url(name, called=None if called is None else called + name.suffix)
+
     def outline_file(self, track: TrackLike, *, make: bool = True) -> Path:
         """Return the path of the peaks of a track's audio, which `peaks` reads; raises `NotFoundError`, `DiskFullError`."""
         whole = self.track(track)
@@ -59,10 +68,8 @@ class WithFiles(WithStems):
 
         Without `stem_set`, of the newest stems. Raises `NotFoundError`, `DiskFullError`.
         """
-        found = self._stem(stem_set or self.stems(track), stem)
+        found = self.stem(stem_set or self.stems(track), stem)
         source = self.path(found)
-        if not source.exists():
-            raise NotFoundError("The stems' files are gone. Separate the track again.", code="audio_missing")
         if format is None or format == source.suffix.removeprefix("."):
             return source
         with _called(source, Path(found.name).stem):
@@ -77,7 +84,8 @@ class WithFiles(WithStems):
                 return found
         raise NotFoundError("This track has no such set of stems. Open the track again.", code="no_stems")
 
-    def _stem(self, stem_set: StemSet, name: str) -> Stem:
+    def stem(self, stem_set: StemSet, name: str) -> Stem:
+        """Return a set's stem of that name, with or without suffix; raises `NotFoundError` where there is none."""
         try:
             return stem_set[name]
         except KeyError:

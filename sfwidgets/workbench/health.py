@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import cache, cached_property
 
 from sfwidgets.jobs.presence import cluster_state
+from sfwidgets.library import redis_state
 from sfwidgets.models import Health, PartState, Services
 from sfwidgets.settings import Settings
 from sfwidgets.workbench.base import Base
@@ -65,8 +66,8 @@ class WithHealth(Base):
     def health(self) -> Health:
         """Return which parts work, within a second; starts nothing."""
         until = time.monotonic() + PATIENCE
-        database, workers = self._database_probe.begin(), _workers_probe(self.settings).begin()
-        return Health.of(Services(database=database.answer(until), workers=workers.answer(until)))
+        database, others = self._database_probe.begin(), _ask_others(self.settings)
+        return Health.of(_services(database.answer(until), others, until))
 
     @cached_property
     def _database_probe(self) -> Probe:
@@ -81,10 +82,46 @@ class WithHealth(Base):
 
 def unopened(settings: Settings) -> Health:
     """Return the health of a server whose library can't be opened, or is not open yet, within a second."""
-    workers = _workers_probe(settings).begin()
-    return Health.of(Services(database="down", workers=workers.answer(time.monotonic() + PATIENCE)))
+    until = time.monotonic() + PATIENCE
+    return Health.of(_services("down", _ask_others(settings), until))
+
+
+def supabase_state(settings: Settings, patience: float) -> PartState:
+    """Return whether the Supabase project's sign-in answers, within so many seconds."""
+    if settings.supabase_url is None:
+        return "off"
+    import requests
+
+    headers = {} if settings.supabase_key is None else {"apikey": settings.supabase_key}
+    try:
+        address = f"{settings.supabase_url.rstrip('/')}/auth/v1/health"
+        answer = requests.get(address, headers=headers, timeout=patience, allow_redirects=False)
+    except requests.RequestException:
+        return "down"
+    return "up" if answer.status_code == 200 else "down"
+
+
+def _ask_others(settings: Settings) -> dict[str, _Question]:
+    """Ask the parts that are no library's; those that are not configured are off without being asked."""
+    probes = {"workers": _workers_probe, "redis": _redis_probe, "supabase": _supabase_probe}
+    return {name: probe(settings).begin() for name, probe in probes.items()}
+
+
+def _services(database: PartState, others: dict[str, _Question], until: float) -> Services:
+    workers, redis, supabase = (others[name].answer(until) for name in ("workers", "redis", "supabase"))
+    return Services(database=database, workers=workers, redis=redis, supabase=supabase)
 
 
 @cache
 def _workers_probe(settings: Settings) -> Probe:
     return Probe(lambda: cluster_state(settings, PATIENCE))
+
+
+@cache
+def _redis_probe(settings: Settings) -> Probe:
+    return Probe(lambda: redis_state(settings, PATIENCE))
+
+
+@cache
+def _supabase_probe(settings: Settings) -> Probe:
+    return Probe(lambda: supabase_state(settings, PATIENCE))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ class WithStems(WithTracks):
         Raises `InvalidInputError` for an option or a model that does not exist, `NotFoundError` for a track without audio.
         """
         asked = self._separation_options({"model": model, **options})
-        self._library.audio_path(track_id(track))
+        self._library.check_audio(track_id(track))
         following: tuple[JobKind, ...] = ("analysis",) if analyze else ()
         return self._submit("processing", track_id(track), asked.model_dump(mode="json"), following)
 
@@ -94,8 +95,11 @@ class WithStems(WithTracks):
             found["mixture"] = self._library.store.peaks_name(self.owner, whole.content_hash)
         for chosen in [stem_set] if stem_set is not None else self.stem_sets(track)[:1]:
             found |= {Path(stem.name).stem: stem.peaks for stem in chosen.stems}
-        paths = {name: self._library.store.path(peaks) for name, peaks in found.items()}
-        return {name: audio.read_peaks(path) for name, path in paths.items() if path.exists()}
+        read = {}
+        for name, peaks in found.items():
+            with suppress(NotFoundError):
+                read[name] = audio.read_peaks(self._library.store.fetch(peaks))
+        return read
 
     def score(self, track: TrackLike, stem_set: StemSet | None = None) -> Scores:
         """Return how good a track's stems are, where the truth is known: where its file is a stem file.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from sfwidgets.errors import DiskFullError, InvalidInputError, SoundForgeError
+from sfwidgets.errors import DiskFullError, InvalidInputError, NotFoundError, SoundForgeError
 from sfwidgets.library import Page, Upload, track_fields
 from sfwidgets.models import Stem, Track, Usage, utc_now
 from sfwidgets.workbench.base import Base, TrackLike, track_id
@@ -137,10 +137,19 @@ class WithTracks(Base):
         return self._library.tracks.restore(track_id(track))
 
     def path(self, thing: TrackLike | Stem) -> Path:
-        """Return the absolute path of a track's audio, or of a stem."""
+        """Return the absolute path of a track's audio, or of a stem; raises `NotFoundError` where the file has gone."""
         if isinstance(thing, Stem):
-            return self._library.store.path(thing.path)
+            try:
+                return self._library.store.fetch(thing.path)
+            except NotFoundError:
+                raise NotFoundError(
+                    "The stems' files are gone. Separate the track again.", code="audio_missing"
+                ) from None
         return self._library.audio_path(track_id(thing))
+
+    def check_audio(self, track: TrackLike) -> None:
+        """Raise `NotFoundError` where a track has no audio, or its file has gone; nothing is read."""
+        self._library.check_audio(track_id(track))
 
     def artwork(self, track: TrackLike) -> tuple[bytes, str] | None:
         """Return the picture that a track's file carries, and its MIME type; None where there is none."""

@@ -14,7 +14,8 @@ import pytest
 from sfwidgets import Workbench
 from sfwidgets.errors import InvalidInputError
 from sfwidgets.jobs import events as hub_module
-from sfwidgets.jobs.events import EventHub, pack
+from sfwidgets.jobs.events import EventHub
+from sfwidgets.jobs.road import DaskRoad, pack
 from sfwidgets.library import JobTable, Shared
 from sfwidgets.models import Event, Job
 from sfwidgets.settings import Settings
@@ -91,8 +92,8 @@ class _Table:
         return found
 
 
-class _Road:
-    """A cluster's client, as far as the hub looks: events arrive when a test brings them."""
+class _Client:
+    """A cluster's client, as far as the road over it looks: events arrive when a test brings them."""
 
     status = "running"
 
@@ -107,9 +108,9 @@ class _Road:
 def test_the_table_tells_only_what_the_road_does_not_bring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub_module, "POLL_SECONDS", 0.2)
     shared = Shared(Settings(library=tmp_path / "library"))
-    table, road = _Table(shared.jobs), _Road()
-    hub = EventHub(table, lambda: None)  # type: ignore[arg-type]
-    hub.attach(road)  # type: ignore[arg-type]
+    table, client, road = _Table(shared.jobs), _Client(), DaskRoad()
+    hub = EventHub(table, road, lambda: None)  # type: ignore[arg-type]
+    road.join(client)  # type: ignore[arg-type]
     seen: list[int] = []
     all_seen = threading.Event()
 
@@ -124,20 +125,20 @@ def test_the_table_tells_only_what_the_road_does_not_bring(tmp_path: Path, monke
 
     watch = hub.watch(("local", "t"), watcher)
     created, _ = shared.jobs.submit("local", "analysis", "t", {}, settings={})
-    road.bring(created)
+    client.bring(created)
     claim = shared.jobs.claim(created.id, "somebody")
     assert claim is not None
     half = shared.jobs.progress(claim.job, 50, "half")
     reads(1)  # the table has told of seq 3, and 2 and 3 are still on their way
-    road.bring(claim.job, half)
+    client.bring(claim.job, half)
     most = shared.jobs.progress(claim.job, 90, "most")
     reads(1)
-    road.bring(most)
+    client.bring(most)
     until(lambda: len(seen) == 4)
     assert seen == [1, 2, 3, 4]
     shared.jobs.fail(claim.job, "Lost on the road.", "lost")
     assert all_seen.wait(5), "what the road lost was never told"
-    road.bring(half, most)
+    client.bring(half, most)
     reads(2)
     assert seen == [1, 2, 3, 4, 5]
     assert watch.known
@@ -145,4 +146,16 @@ def test_the_table_tells_only_what_the_road_does_not_bring(tmp_path: Path, monke
     reads(1)
     until(lambda: not watch.known)  # what ended long ago takes no room
     hub.close()
+    shared.close()
+
+
+def test_what_nobody_watches_piles_up_nowhere(tmp_path: Path) -> None:
+    shared = Shared(Settings(library=tmp_path / "library"))
+    client, road = _Client(), DaskRoad()
+    hub = EventHub(shared.jobs, road, lambda: None)
+    road.join(client)  # type: ignore[arg-type]
+    created, _ = shared.jobs.submit("local", "analysis", "t", {}, settings={})
+    client.bring(created)
+    hub.tell(created)
+    assert hub._inbox.empty()
     shared.close()

@@ -143,6 +143,7 @@ def test_a_batch_that_nobody_counted_is_settled(shared: Shared, table: JobTable)
     assert (settled.id, settled.status, settled.progress) == (parent.id, "completed", 100)
 
 
+@pytest.mark.embedded
 def test_a_full_disk_is_told_as_such_by_the_database(shared: Shared) -> None:
     with pytest.raises(DiskFullError, match="Make room"), shared.database.write() as connection:
         connection.exec_driver_sql(
@@ -252,6 +253,7 @@ def test_the_younger_of_two_downloads_of_a_recording_is_the_twin(
     assert (table.twin(older), table.twin(younger)) == (False, same)
 
 
+@pytest.mark.embedded
 def test_what_a_service_said_is_known_for_an_hour(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
     shared.metadata.put("spotify:track:1", {"name": "One"})
     shared.metadata.put("spotify:track:1", {"name": "Two"})

@@ -56,6 +56,7 @@ def test_it_goes_with_its_track(wb: Workbench, song) -> None:
     assert wb.correct(again) == Corrections()
 
 
+@pytest.mark.embedded
 def test_a_library_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> None:
     from alembic import command
     from alembic.config import Config

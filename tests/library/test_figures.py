@@ -81,7 +81,7 @@ def ended(
 
 
 def test_an_empty_library_has_figures_too(shared: Shared) -> None:
-    found = figures.stats(shared.database, "local")
+    found = figures.stats(shared.database, "local", shared.limits)
     assert (found.tracks, found.audio_seconds, found.stem_bytes, found.jobs_waiting) == (0, 0.0, 0, 0)
     assert found.jobs["analysis"] == {"queued": 0, "processing": 0, "completed": 0, "error": 0, "cancelled": 0}
     assert set(found.last_day.values()) == {Pace()}
@@ -107,13 +107,13 @@ def test_an_owner_sees_their_own_figures_alone(shared: Shared) -> None:
     claimed = shared.jobs.claim(job(shared, "analysis"), "w")
     assert claimed is not None
 
-    found = figures.stats(shared.database, "local")
+    found = figures.stats(shared.database, "local", shared.limits)
     assert (found.tracks, found.tracks_with_stems, found.tracks_with_analysis) == (3, 1, 2)
     assert (found.audio_seconds, found.audio_bytes, found.stem_bytes) == (101.0, 1005, 340)
     assert (found.jobs_waiting, found.jobs_running) == (1, 1)
     assert found.jobs["processing"]["queued"] == 1
     assert found.jobs["analysis"]["processing"] == 1
-    theirs = figures.stats(shared.database, "other")
+    theirs = figures.stats(shared.database, "other", shared.limits)
     assert (theirs.tracks, theirs.audio_seconds, theirs.stem_bytes, theirs.jobs_waiting) == (1, 8.0, 9000, 1)
 
 
@@ -126,7 +126,7 @@ def test_what_lies_in_the_trash_is_no_track_but_still_takes_room(shared: Shared)
         add_stems(connection, "local", "thrown", "a", "k", size=30)
         add_analysis(connection, "local", "thrown")
         add_analysis(connection, "local", "kept")
-    found = figures.stats(shared.database, "local")
+    found = figures.stats(shared.database, "local", shared.limits)
     assert (found.tracks, found.tracks_with_stems, found.tracks_with_analysis) == (1, 0, 1)
     assert (found.audio_bytes, found.stem_bytes) == (100, 30)
 
@@ -145,7 +145,7 @@ def test_pace_is_that_of_the_last_day_by_kind(shared: Shared) -> None:
     ended(shared, "model", asked=9, began=7, done=1, track="")
     ended(shared, "analysis", asked=900, began=700, done=1, owner="other")
 
-    pace = figures.stats(shared.database, "local").last_day
+    pace = figures.stats(shared.database, "local", shared.limits).last_day
     assert pace["processing"].queue_seconds == pytest.approx((1 + 3 + 4) / 3)
     assert pace["processing"].audio_seconds_per_second == pytest.approx((120 + 60) / (10 + 20))
     assert pace["model"].queue_seconds == pytest.approx(2)
@@ -163,7 +163,7 @@ def test_what_was_known_already_is_no_work(shared: Shared) -> None:
     ended(shared, "analysis", asked=60, began=60, done=35, made={"analyzedAt": fresh})
     ended(shared, "analysis", asked=30, began=30, done=29.9, made={"analyzedAt": old})
 
-    pace = figures.stats(shared.database, "local").last_day
+    pace = figures.stats(shared.database, "local", shared.limits).last_day
     assert pace["processing"].audio_seconds_per_second == pytest.approx(10.0)
     assert pace["analysis"].audio_seconds_per_second == pytest.approx(4.0)
 
@@ -187,13 +187,14 @@ def test_jobs_of_all_owners_are_counted_for_the_operator(shared: Shared) -> None
         ("tracks", "ix_tracks_trashed"),
     ],
 )  # fmt: skip
+@pytest.mark.embedded
 def test_what_grows_is_counted_in_an_index(shared: Shared, table: str, index: str) -> None:
     from sqlalchemy import event
 
     asked: list[tuple[str, Any]] = []
     listener = lambda _connection, _cursor, sql, given, _context, _many: asked.append((sql, given))
     event.listen(shared.database.engine, "before_cursor_execute", listener)
-    figures.stats(shared.database, "local")
+    figures.stats(shared.database, "local", shared.limits)
     event.remove(shared.database.engine, "before_cursor_execute", listener)
     with shared.database.read() as connection:
         plan = [

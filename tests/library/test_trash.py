@@ -154,6 +154,7 @@ def test_another_owner_s_trash_is_their_own(wb: Workbench, song: Song) -> None:
     other.close()
 
 
+@pytest.mark.embedded
 def test_a_library_of_the_earlier_schema_is_opened_with_its_tracks(tmp_path: Path, song: Song) -> None:
     from alembic import command
     from alembic.config import Config

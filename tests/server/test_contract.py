@@ -6,14 +6,17 @@ import asyncio
 import json
 import re
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 from browser.servers import Server, start_lab
 from contract import Ask, asking, poll, put_job
+from serving import ask as said
 from serving import until
 from simple_song import write_song
 from stand_ins import EPISODE, LOCAL, REMOVED, StandIns, stand_ins
@@ -35,6 +38,9 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIns]:
         yield found
 
 
+SIGNING_SECRET = "what the project signs its access tokens with"
+
+
 @pytest.fixture(scope="module")
 def library(elsewhere: StandIns, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
     folder = tmp_path_factory.mktemp("contract")
@@ -51,7 +57,7 @@ def library(elsewhere: StandIns, tmp_path_factory: pytest.TempPathFactory) -> It
 @pytest.fixture(scope="module")
 def server(library: Workbench, elsewhere: StandIns, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     public = {"SUPABASE_URL": "https://project.supabase.co", "SUPABASE_KEY": "sb_publishable_abc"}
-    secret = {**elsewhere.environment, "DATABASE_URL": ""}
+    secret = {**elsewhere.environment, "DATABASE_URL": "", "SUPABASE_JWT_SECRET": SIGNING_SECRET}
     root = tmp_path_factory.mktemp("root")
     with start_lab(root, library.settings.library, environment={**public, **secret}) as running:
         yield running
@@ -142,6 +148,20 @@ def test_config_says_what_is_public_and_no_secret(ask: Ask, elsewhere: StandIns)
     answer = ask("GET", "/api/config", token=False)
     assert answer.json == {"supabaseUrl": "https://project.supabase.co", "supabaseAnonKey": "sb_publishable_abc"}
     assert elsewhere.spotify.client_secret.encode() not in answer.body
+
+
+def test_a_supabase_user_has_tracks_of_their_own_and_is_a_stranger_to_jupyter(server: Server) -> None:
+    user = str(uuid.uuid4())
+    claims = {"sub": user, "aud": "authenticated", "role": "authenticated", "exp": int(time.time()) + 600}
+    token = jwt.encode(claims, SIGNING_SECRET, "HS256")
+    shown = {"Authorization": f"Bearer {token}"}
+    assert said(f"{server.url}api/tracks", **shown).body == {"tracks": [], "total": 0}
+    assert said(f"{server.url}api/tracks/song", **shown).status == 404
+    for path in ("api/kernels", "api/contents", "api/terminals", "lab", "metrics", "files/song.wav"):
+        assert said(server.url + path, **shown).status == said(server.url + path).status in (302, 403), path
+    assert said(f"{server.url}ws?access_token={token}").status == 400  # signed in, but no WebSocket
+    until(lambda: "400 GET /ws?access_token=[secret]" in server.said())
+    assert token not in server.said()
 
 
 # -- Spotify -------------------------------------------------------------------------------------------------------------

@@ -42,6 +42,7 @@ def deaf() -> Iterator[str]:
         yield f"tcp://127.0.0.1:{listener.getsockname()[1]}"
 
 
+@pytest.mark.embedded
 def test_a_new_library_is_well_and_nothing_is_started_by_asking(wb: Workbench) -> None:
     assert wb.health().to_json() == {
         "status": "ok",
@@ -102,17 +103,21 @@ def test_a_database_that_hangs_is_down_within_a_second_and_asked_once(
     assert services(wb)["database"] == "up"
 
 
+@pytest.mark.embedded
 def test_a_database_that_has_gone_is_down(wb: Workbench) -> None:
     wb.settings.sqlite_file.rename(wb.settings.library / "elsewhere.db")
     assert services(wb)["database"] == "down"
 
 
-def test_what_is_not_used_yet_is_off_even_where_it_is_configured(wb: Workbench) -> None:
-    configured = {"redis_url": "redis://nobody.invalid", "supabase_url": "https://nobody.invalid"}
-    wb.settings = wb.settings.model_copy(update=configured)
-    assert (services(wb)["redis"], services(wb)["supabase"]) == ("off", "off")
+def test_a_project_that_does_not_answer_is_down_within_the_second(wb: Workbench, deaf: str) -> None:
+    began = time.monotonic()
+    for address in (f"http{deaf[3:]}", "http://127.0.0.1:9", "https://nobody.invalid"):
+        wb.settings = wb.settings.model_copy(update={"supabase_url": address})
+        assert services(wb)["supabase"] == "down"
+    assert time.monotonic() - began < 3 * 1.2
 
 
+@pytest.mark.embedded
 def test_a_server_without_a_library_says_so(tmp_path: Path, deaf: str) -> None:
     (tmp_path / "file").write_text("")
     lost = Settings(library=tmp_path / "file" / "library")

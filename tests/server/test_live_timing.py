@@ -30,8 +30,8 @@ class _Opened:
     def __init__(self, wb: Workbench) -> None:
         self._wb = wb
 
-    async def workbench(self) -> Workbench:
-        return self._wb
+    async def workbench(self, owner: str) -> Workbench:
+        return self._wb.of(owner)
 
 
 class _Client(Connection):

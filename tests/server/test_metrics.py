@@ -213,3 +213,25 @@ def server(tmp_path_factory: pytest.TempPathFactory, excerpt: Path) -> Iterator[
         with start_lab(folder, wb.settings.library) as running:
             yield running
     stop_cluster(wb.settings)
+
+
+def test_what_waits_what_is_kept_and_which_parts_work_are_told(wb: Workbench, ask: Callable[[], str]) -> None:
+    first, later, now = ask(), ask(), time.time()
+    with wb._shared.database.write() as connection:
+        connection.execute(update(jobs).where(jobs.c.id == first).values(created_at=now - 100))
+        connection.execute(update(jobs).where(jobs.c.id == later).values(created_at=now - 900, not_before=now + 900))
+    figures = Figures(Opened(wb))
+    figures.look_around(wb)
+    figures.look(wb)
+    assert 100 <= sample("longest_wait_seconds", kind="processing") < 900
+    assert sample("longest_wait_seconds", kind="analysis") == 0
+    assert sample("kept_bytes", what="audio") == wb.path(wb.tracks().items[0]).stat().st_size
+    assert sample("up", part="database") == 1
+    assert REGISTRY.get_sample_value("soundforge_up", {"part": "redis"}) is None
+    assert sample("workers_offer", resource="separation") == 0
+    assert sample("disk_free_bytes") > 0
+    wb.settings.sqlite_file.rename(wb.settings.library / "moved.db")
+    figures.look_around(wb)
+    assert sample("up", part="database") == 1  # it is asked every half minute
+    Figures(Opened(wb)).look_around(wb)
+    assert sample("up", part="database") == 0

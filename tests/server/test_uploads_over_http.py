@@ -287,7 +287,7 @@ def test_what_is_no_audio_is_gone_and_so_is_what_has_a_taken_id(client: Client, 
 
 
 def test_there_are_only_so_many_open_uploads(client: Client) -> None:
-    paths = [client.begin(10) for _ in range(uploads.MAX_OPEN)]
+    paths = [client.begin(10) for _ in range(20)]
     refused = client.tus("POST", Upload_Length="10")
     assert refused.code == (429, "too_many_uploads")
     assert int(refused.headers["Retry-After"]) > 0
@@ -300,7 +300,7 @@ def test_there_are_only_so_many_open_uploads(client: Client) -> None:
 def test_uploads_are_for_their_owner_and_not_for_ever(
     wb: Workbench, song: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened, here = OpenUploads(), wb.settings.library
+    opened, here = OpenUploads(20), wb.settings.library
     idle = opened.begin("ann", 10, Metadata.parse(""), wb.upload, None)
     assert opened.find("ann", idle.id) is idle
     with pytest.raises(NotFoundError):

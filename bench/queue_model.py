@@ -1,0 +1,233 @@
+"""A model of the queue: what jobs cost, which of them may run side by side, and how they share the cores.
+
+    python bench/queue_model.py            what a service needs, by the costs that are written here: docs/scale.md
+    python bench/queue_model.py check      measures the costs here, foretells a run of many songs, makes it, and compares
+
+The model is a simulation of events. A job waits for a place of its kind (places are given in the order of asking, owners
+taking turns), then waits for others' services for so long, then takes so many core-seconds. Jobs that run share the cores
+evenly, but none uses more than it has threads for (processor sharing). One seed, one answer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import os
+import random
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import psutil
+import soundfile
+
+from sfwidgets import Workbench
+from sfwidgets.jobs import stop_cluster
+
+DAY = 86_400.0
+PEAK = 3.0
+"""How much busier the busiest hour of a day is than the mean of the day."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one job takes: seconds of waiting for others, core-seconds, and how many cores it can use."""
+
+    core_seconds: float
+    threads: float = 1.0
+    waiting: float = 0.0
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Cores, and how many jobs of each kind run on them at once."""
+
+    cores: float
+    places: dict[str, int]
+
+
+@dataclass
+class Asked:
+    """A job: who asks for it when, and what shall follow it."""
+
+    owner: str
+    kind: str
+    at: float
+    then: list[str] = field(default_factory=list)
+    first_at: float = 0.0
+    began: float = 0.0
+    ended: float = 0.0
+    left: float = 0.0
+    """Core-seconds, once it runs."""
+
+
+def simulate(machine: Machine, costs: dict[str, Cost], asked: list[Asked]) -> list[Asked]:
+    """Return all jobs that are done, also those that followed, with the moments at which they began and ended."""
+    for job in asked:
+        job.first_at = job.at
+    coming = [(job.at, number, job) for number, job in enumerate(asked)]
+    heapq.heapify(coming)
+    number, now = len(asked), 0.0
+    queues: dict[str, dict[str, list[Asked]]] = defaultdict(dict)
+    busy: dict[str, int] = defaultdict(int)
+    waiting: list[tuple[float, int, Asked]] = []
+    running: list[Asked] = []
+    done: list[Asked] = []
+    while coming or waiting or running:
+        speeds = _shares(machine.cores, [costs[job.kind].threads for job in running])
+        ends = [job.left / speed for job, speed in zip(running, speeds, strict=True)]
+        step = min(
+            [*ends, *(entry[0] - now for entry in coming[:1]), *(entry[0] - now for entry in waiting[:1])],
+        )
+        now += step
+        for job, speed in zip(running, speeds, strict=True):
+            job.left -= step * speed
+        ended = [job for job, end in zip(running, ends, strict=True) if end <= step + 1e-12]
+        running = [job for job, end in zip(running, ends, strict=True) if end > step + 1e-12]
+        for job in ended:
+            job.ended = now
+            busy[job.kind] -= 1
+            done.append(job)
+            if job.then:
+                number += 1
+                follows = Asked(job.owner, job.then[0], now, job.then[1:], job.first_at)
+                heapq.heappush(coming, (now, number, follows))
+        while coming and coming[0][0] <= now:
+            job = heapq.heappop(coming)[2]
+            queues[job.kind].setdefault(job.owner, []).append(job)
+        while waiting and waiting[0][0] <= now:
+            running.append(heapq.heappop(waiting)[2])
+        for kind, owners in queues.items():
+            while owners and busy[kind] < machine.places.get(kind, 0):
+                owner = next(iter(owners))
+                jobs = owners.pop(owner)
+                job = jobs.pop(0)
+                if jobs:
+                    owners[owner] = jobs  # to the end: owners take turns
+                busy[kind] += 1
+                job.began, job.left = now, costs[kind].core_seconds
+                number += 1
+                heapq.heappush(waiting, (now + costs[kind].waiting, number, job))
+    return done
+
+
+def _shares(cores: float, threads: list[float]) -> list[float]:
+    """Return how many cores each job has: as many as it can use, or an even share."""
+    shares = dict.fromkeys(range(len(threads)), 0.0)
+    left = cores
+    for place, number in enumerate(sorted(shares, key=lambda index: threads[index])):
+        shares[number] = min(threads[number], left / (len(threads) - place))
+        left -= shares[number]
+    return [max(share, 1e-9) for share in shares.values()]
+
+
+def many_users(songs_a_day: float, hours: float, seed: int) -> list[Asked]:
+    """Return what users ask for in the busiest hours of a day: songs to download, separate and analyse."""
+    draw = random.Random(seed)
+    rate, now, asked = songs_a_day * PEAK / DAY, 0.0, []
+    while (now := now + draw.expovariate(rate)) < hours * 3600:
+        asked.append(Asked(f"user-{draw.randrange(10_000)}", "download", now, ["separate", "analyse"]))
+    return asked
+
+
+MEASURED = {
+    "download": Cost(core_seconds=3.5, waiting=6.0),
+    "separate": Cost(core_seconds=62.0, threads=2.0),
+    "analyse": Cost(core_seconds=1.2),
+}
+"""A song of three minutes on the machine of docs/scale.md: spotDL's own 2.5 s of processor and what is checked, HTDemucs
+in bfloat16, the analysis of the song and its stems."""
+
+
+def plan() -> None:
+    """Print how long songs take at the busiest hour, by how many songs a day and how many cores."""
+    print("songs a day   cores   heavy   utilisation   median s   95th percentile s")
+    for songs, cores in ((100, 2), (500, 2), (500, 4), (2_000, 8), (10_000, 32), (50_000, 160)):
+        heavy = max(1, cores // 2)
+        machine = Machine(cores, {"download": 4 * heavy, "separate": heavy, "analyse": cores})
+        done = simulate(machine, MEASURED, many_users(songs, 3.0, seed=1))
+        waited = sorted(job.ended - job.first_at for job in done if job.kind == "analyse")
+        used = sum(MEASURED[job.kind].core_seconds for job in done) / (cores * max(job.ended for job in done))
+        print(
+            f"{songs:11,} {cores:7} {heavy:7} {used:12.0%} {statistics.median(waited):11.0f} "
+            f"{waited[int(0.95 * len(waited))]:12.0f}"
+        )
+
+
+def check(songs: int = 24) -> None:
+    """Measure the costs of a few songs, foretell how long many take, take them, and say how far off it was."""
+    with tempfile.TemporaryDirectory(prefix="soundforge-bench-") as name, Workbench(Path(name) / "library") as wb:
+        try:
+            _add(wb, songs + 3)
+            wb.separate("song-0", "embedded").wait()
+            wb.analyze("song-0").wait()
+            costs = {"separate": _measured(wb, "separate"), "analyse": _measured(wb, "analyse")}
+            cores = float(os.cpu_count() or 1)
+            machine = Machine(cores, {"separate": 1, "analyse": int(cores)})
+            asked = [Asked("local", "separate", 0.0, ["analyse"]) for _ in range(songs)]
+            foretold = max(job.ended for job in simulate(machine, costs, asked))
+            began = time.perf_counter()
+            jobs = [wb.separate(f"song-{number + 3}", "embedded", analyze=True) for number in range(songs)]
+            for job in jobs:
+                job.wait()
+            while any(wb.analysis(f"song-{number + 3}") is None for number in range(songs)):
+                time.sleep(0.05)
+            took = time.perf_counter() - began
+        finally:
+            stop_cluster(wb.settings)
+    for kind, cost in costs.items():
+        print(
+            f"  {kind}: {cost.core_seconds:.2f} core-seconds on {cost.threads:.2f} cores, {cost.waiting:.2f} s beside"
+        )
+    print(f"  {songs} songs: foretold {foretold:.1f} s, taken {took:.1f} s, {foretold / took - 1:+.0%}")
+
+
+def _add(wb: Workbench, songs: int) -> None:
+    for number in range(songs):
+        file = wb.settings.library.parent / f"song-{number}.wav"
+        noise = np.random.default_rng(number).normal(0, 0.1, (44100 * 30, 2))
+        soundfile.write(file, noise, 44100)
+        wb.add(file, id=f"song-{number}")
+        file.unlink()
+
+
+def _measured(wb: Workbench, kind: str) -> Cost:
+    """Return what a job of a kind costs when it runs alone: twice, the mean."""
+    workers = [
+        process for process in psutil.Process().children(recursive=True) + _of_library(wb) if process.is_running()
+    ]
+    before, began = _cpu(workers), time.perf_counter()
+    for number in (1, 2):
+        track = f"song-{number}"
+        (wb.separate(track, "embedded") if kind == "separate" else wb.analyze(track)).wait()
+    took, used = (time.perf_counter() - began) / 2, (_cpu(workers) - before) / 2
+    threads = max(1.0, min(used / took, float(os.cpu_count() or 1)))
+    return Cost(core_seconds=used, threads=threads, waiting=max(0.0, took - used / threads))
+
+
+def _of_library(wb: Workbench) -> list[psutil.Process]:
+    from sfwidgets.jobs.cluster import connect
+
+    client = connect(wb.settings)
+    pids = client.run(os.getpid).values()
+    client.close()
+    return [psutil.Process(pid) for pid in pids]
+
+
+def _cpu(processes: list[psutil.Process]) -> float:
+    times = [process.cpu_times() for process in processes]
+    return sum(one.user + one.system for one in times)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="?", choices=["plan", "check"], default="plan")
+    (check if parser.parse_args().what == "check" else plan)()
+
+
+if __name__ == "__main__":
+    main()
