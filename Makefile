@@ -65,12 +65,14 @@ fuzz: setup ## Send the API whatever its description allows, and what it does no
 supabase-check: setup ## Try a real Supabase project: SUPABASE_URL and SUPABASE_SERVICE_KEY say which
 	PYTHONPATH=tests $(BIN)/python -m services.supabase_check
 
-bench: setup browser ## Measure speed and memory: separation, analysis, widgets, server, downloads
+bench: setup browser ## Measure speed and memory: separation, analysis, widgets, server, downloads, scale
 	$(BIN)/python bench/separation.py
 	$(BIN)/python bench/analysis.py
 	$(BIN)/python bench/widgets.py
 	$(BIN)/python bench/server.py
 	$(BIN)/python bench/downloads.py
+	$(BIN)/python bench/scale.py
+	$(BIN)/python bench/queue_model.py check
 
 screenshots: setup browser ## Render the pictures of the README
 	$(BIN)/python docs/screenshots.py
