@@ -236,7 +236,10 @@ def socketio_handler(door: SocketIODoor) -> type[Gate]:
             if len(self._body) > LARGEST_MESSAGE:
                 raise web.HTTPError(413)
             self.request.body = bytes(self._body)
-            await library.post(self, *args, **kwargs)
+            try:
+                await library.post(self, *args, **kwargs)
+            except KeyError:  # the session has ended, and is not forgotten yet
+                raise web.HTTPError(400) from None
 
         options = Handler.options
 

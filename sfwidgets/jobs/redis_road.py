@@ -120,7 +120,7 @@ class RedisRoad:
     def _hand_over(self, data: bytes, on_job: OnJob) -> None:
         try:
             packed = json.loads(data)
-        except ValueError:
+        except (ValueError, RecursionError):
             packed = None
         if not isinstance(packed, dict) or packed.get("database", self._link.database) == self._link.database:
             hand_over(packed, on_job)

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from sfwidgets.errors import NotFoundError, UnavailableError
 from sfwidgets.library.database import Database
-from sfwidgets.library.jobs import MAX_ATTEMPTS, Claim, JobTable, LeaseLostError, Unfinished
+from sfwidgets.library.jobs import Claim, JobTable, LeaseLostError
 from sfwidgets.library.limits import check_storage, limits_of
+from sfwidgets.library.lost_jobs import MAX_ATTEMPTS, Unfinished
 from sfwidgets.library.metadata import MetadataCache, Wish, Wishes
 from sfwidgets.library.mixes import Mixes
 from sfwidgets.library.redis_link import RedisLink, redis_state

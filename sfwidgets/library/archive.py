@@ -54,7 +54,8 @@ class Writer:
     def __init__(self, path: Path, sums: Path) -> None:
         self._sums_path = sums
         self._sums = sums.open("w", encoding="utf-8")
-        self._file = path.open("wb")
+        # All users' songs are in it: readable by whoever makes it alone, wherever it is put.
+        self._file = open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600))  # noqa: SIM115
         self._tar = tarfile.open(fileobj=self._file, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115
 
     def __enter__(self) -> Writer:

@@ -132,7 +132,7 @@ class Database:
                     code="database_newer",
                 )
             if found != HEAD:
-                _migrate(connection)
+                migrate(connection, HEAD)
         return found
 
 
@@ -163,14 +163,15 @@ def _revision(connection: Connection) -> str | None:
     return found
 
 
-def _migrate(connection: Connection) -> None:
+def migrate(connection: Connection, revision: str) -> None:
+    """Bring the schema up to a revision, within a transaction that is open."""
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
 
 
 def _url(settings: Settings) -> URL:

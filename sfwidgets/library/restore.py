@@ -25,7 +25,7 @@ from sfwidgets.library import postgres
 from sfwidgets.library.archive import FILES, FORMAT, HEADER, ROWS, artifacts, unpack
 from sfwidgets.library.backup import AT_ONCE, TABLES, Progress
 from sfwidgets.library.batches import RUNNING
-from sfwidgets.library.database import HEAD, MIGRATIONS, Database
+from sfwidgets.library.database import HEAD, MIGRATIONS, Database, migrate
 from sfwidgets.library.schema import audio, jobs, metadata, stem_sets, tracks
 from sfwidgets.library.store import ArtifactStore
 from sfwidgets.library.uploads import SPARE_BYTES
@@ -102,7 +102,7 @@ class _Restoring:
             header = json.loads((self._folder / HEADER).read_text(encoding="utf-8"))
             revision, version = str(header["schema"]), str(header["version"])
             known = header["format"] == FORMAT and any(MIGRATIONS.glob(f"versions/{int(revision):04d}_*.py"))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             raise self._wrong("it does not say what it is") from None
         if not known:
             raise InvalidInputError(
@@ -120,7 +120,7 @@ class _Restoring:
                     names = [name for part in artifacts(table.name, row) for name in part]
                     self._missing += sum(not self._unpacked(name).exists() for name in artifacts(table.name, row)[0])
                     self._files += sum(self._unpacked(name).exists() for name in names)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise self._wrong(str(error)) from None
 
     def _publish(self) -> None:
@@ -155,12 +155,12 @@ class _Restoring:
                     if any(row.keys() != set(table.columns.keys()) for row in some):
                         raise ValueError(f"rows of {table.name} have other columns")
                     connection.execute(insert(table), some)
-        except (StatementError, ValueError) as error:
+        except (StatementError, ValueError, RecursionError) as error:
             if isinstance(error, DBAPIError) and not isinstance(error, IntegrityError | DataError | ProgrammingError):
                 raise
             raise self._wrong(f"its rows don't fit the schema {revision} ({type(error).__name__})") from error
         if revision != HEAD:
-            _upgrade(connection, HEAD)
+            migrate(connection, HEAD)
         unfinished = update(jobs).where(jobs.c.status.in_(RUNNING), jobs.c.kind != "batch")
         queued = connection.execute(
             unfinished.values(
@@ -176,7 +176,10 @@ class _Restoring:
             return
         with file.open(encoding="utf-8") as lines:
             for line in lines:
-                yield json.loads(line)
+                row = json.loads(line)
+                if not isinstance(row, dict):
+                    raise ValueError(f"{table} has a line that is no row")
+                yield row
 
     def _unpacked(self, name: str) -> Path:
         return self._folder / FILES / name
@@ -209,7 +212,7 @@ def _empty_schema(connection: Connection, revision: str) -> None:
     """Replace the schema, which is empty, by that of an earlier revision."""
     _ours(connection).drop_all(connection)
     connection.execute(text("DELETE FROM alembic_version"))
-    _upgrade(connection, revision)
+    migrate(connection, revision)
 
 
 def _ours(connection: Connection) -> MetaData:
@@ -217,16 +220,6 @@ def _ours(connection: Connection) -> MetaData:
     found = MetaData()
     found.reflect(connection, only=lambda name, _: name in metadata.tables)
     return found
-
-
-def _upgrade(connection: Connection, revision: str) -> None:
-    from alembic import command
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["connection"] = connection
-    command.upgrade(config, revision)
 
 
 def _keep_null(table: Table) -> None:

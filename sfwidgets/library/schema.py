@@ -36,7 +36,6 @@ metadata = MetaData(
 )
 
 
-
 def _key(name: str) -> Any:
     """Return what makes a key of a track's names where a row is inserted without it."""
 
@@ -87,7 +86,10 @@ tracks = Table(
     Column("title_key", SORT_KEY, nullable=False, default=_key("title_key")),
     Column("artist_key", SORT_KEY, nullable=False, default=_key("artist_key")),
     Column(
-        "words", Text().with_variant(Text(collation="C"), "postgresql"), nullable=False, default=_key("words"),
+        "words",
+        Text().with_variant(Text(collation="C"), "postgresql"),
+        nullable=False,
+        default=_key("words"),
     ),
     ForeignKeyConstraint(["owner", "hash"], ["audio.owner", "audio.hash"]),
     Index(None, "owner", "created_at"),

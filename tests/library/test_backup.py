@@ -171,6 +171,11 @@ def test_a_full_disk_leaves_no_file_that_looks_like_a_backup(wb: Workbench, song
     assert list(target.parent.iterdir()) == []
 
 
+def test_a_backup_is_for_nobody_else_on_the_machine(wb: Workbench, tmp_path: Path) -> None:
+    backed_up(wb, tmp_path / "a.tar")
+    assert (tmp_path / "a.tar").stat().st_mode & 0o777 == 0o600
+
+
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A whole backup of one track."""
@@ -286,8 +291,12 @@ def with_part(name: str, content: bytes) -> Callable[[dict[str, bytes]], None]:
         with_row("tracks", id=None),
         with_part("rows/tracks.jsonl", b"{no json"),
         with_part("rows/tracks.jsonl", b"\xff\n"),
+        with_part("rows/tracks.jsonl", b"[1]\n"),
+        with_part("rows/audio.jsonl", b'"text"\n'),
+        with_part("rows/tracks.jsonl", b"[" * 200_000),
         with_part("rows/secrets.jsonl", b"{}"),
         with_part("backup.json", b"[]"),
+        with_part("backup.json", b"[" * 200_000),
         lambda parts: parts.pop("backup.json"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import http.client
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
+import requests
 import websockets
 from simple_song import write_song
 
@@ -78,6 +80,14 @@ def test_metadata_that_is_no_base64_is_malformed(server: Server) -> None:
 def test_no_session_is_given_to_a_script_of_another_page(server: Server) -> None:
     assert ask(server, "/socket.io/?EIO=4&transport=polling&j=0") == 400
     assert ask(server, "/socket.io/?EIO=4&transport=polling") == 200
+
+
+def test_a_session_that_has_just_ended_is_malformed_and_no_fault_of_ours(server: Server) -> None:
+    address, before = f"{server.url}socket.io/?EIO=4&transport=polling", len(server.said())
+    session = json.loads(requests.get(address, timeout=30).text[1:])["sid"]
+    for packet, status in (("40", 200), ('42["disconnect"]', 200), ('42["x"]', 400)):
+        assert requests.post(f"{address}&sid={session}", data=packet, timeout=30).status_code == status
+    assert "Traceback" not in server.said()[before:]
 
 
 def test_binary_attachments_are_not_kept(server: Server) -> None:
