@@ -24,15 +24,20 @@ class Opened:
 
     def __init__(self) -> None:
         self.settings = Settings()
-        self._opening = asyncio.Lock()
+        self._opening: asyncio.Future[Workbench] | None = None
         self._workbench: Workbench | None = None
 
     async def workbench(self, owner: str = LOCAL_OWNER) -> Workbench:
-        """Return the workbench of an owner; raises a `SoundForgeError` while the library can't be opened."""
-        async with self._opening:
-            if self._workbench is None:
-                self._workbench = await asyncio.to_thread(Workbench)
-            return self._workbench.of(owner)
+        """Return the workbench of an owner; raises a `SoundForgeError` while the library can't be opened.
+
+        All who ask while it is being opened wait for the same try: one by one, they would wait for each other's.
+        """
+        if self._workbench is None:
+            if self._opening is None:
+                self._opening = asyncio.ensure_future(asyncio.to_thread(Workbench))
+                self._opening.add_done_callback(self._opened)
+            return (await asyncio.shield(self._opening)).of(owner)
+        return self._workbench.of(owner)
 
     @property
     def current(self) -> Workbench | None:
@@ -50,7 +55,14 @@ class Opened:
 
     async def close(self) -> None:
         """Close the workbench where it was opened."""
-        async with self._opening:
-            if self._workbench is not None:
-                await asyncio.to_thread(self._workbench.close)
-                self._workbench = None
+        if self._opening is not None:
+            await asyncio.wait({self._opening})
+        if self._workbench is not None:
+            closing, self._workbench = self._workbench, None
+            await asyncio.to_thread(closing.close)
+
+    def _opened(self, opening: asyncio.Future[Workbench]) -> None:
+        """Keep what was opened; after a try that failed, the next who asks makes another."""
+        self._opening = None
+        if not opening.cancelled() and opening.exception() is None:
+            self._workbench = opening.result()

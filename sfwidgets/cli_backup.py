@@ -12,6 +12,7 @@ import typer
 
 from sfwidgets.answers import print_json, say
 from sfwidgets.cli_options import AsJson, Library, settings_of
+from sfwidgets.errors import NotFoundError
 
 MOST_NAMED = 10
 """How many files a warning names."""
@@ -26,7 +27,13 @@ def backup(
     from sfwidgets.library import Shared
     from sfwidgets.library.backup import back_up
 
-    shared = Shared(settings_of(library))
+    settings = settings_of(library)
+    if settings.database_url is None and not settings.sqlite_file.exists():
+        raise NotFoundError(
+            f"There is no library in {settings.library} to back up. Check AUDIO_DATA_PATH or --library, and DATABASE_URL.",
+            code="no_library",
+        )
+    shared = Shared(settings)
     try:
         with _bar("Backing up") as progress:
             made = back_up(shared.database, shared.store, file.expanduser().absolute(), progress)

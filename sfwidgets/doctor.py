@@ -117,17 +117,22 @@ def _ffmpeg() -> Finding:
 
 def _database(settings: Settings) -> Finding:
     from sfwidgets.errors import SoundForgeError
-    from sfwidgets.library.database import Database
+    from sfwidgets.library.database import HEAD, Database
 
     if settings.database_url is None and not (settings.library / "soundforge.db").exists():
         return Finding(part="database", state="ok", sentence="SQLite in the library, made when first needed")
     try:
-        database = Database(settings)
+        database = Database(settings, upgrade=False)
     except SoundForgeError as error:
         return Finding(part="database", state="missing", sentence=error.message)
-    name = database.engine.url.render_as_string(hide_password=True)
+    revision = database.revision()
     database.close()
-    return Finding(part="database", state="ok", sentence=name)
+    if revision is not None and revision > HEAD:
+        newer = f"{database.address} was written by a newer version of this program; upgrade the program"
+        return Finding(part="database", state="missing", sentence=newer)
+    if revision != HEAD:
+        return Finding(part="database", state="ok", sentence=f"{database.address}, upgraded when first used")
+    return Finding(part="database", state="ok", sentence=database.address)
 
 
 def _redis(settings: Settings) -> Finding:
@@ -162,12 +167,12 @@ def _supabase(settings: Settings) -> Finding:
 def _cluster(settings: Settings) -> Finding:
     if settings.dask_scheduler is None:
         return Finding(part="workers", state="ok", sentence="on this machine, started when first needed")
-    from sfwidgets.errors import UnavailableError
+    from sfwidgets.errors import SoundForgeError
     from sfwidgets.jobs.cluster import connect
 
     try:
         connect(settings).close()
-    except UnavailableError as error:
+    except SoundForgeError as error:
         return Finding(part="workers", state="missing", sentence=error.message)
     return Finding(part="workers", state="ok", sentence=f"the Dask cluster at {settings.dask_scheduler}")
 

@@ -92,6 +92,12 @@ def test_every_secret_has_to_be_given_and_none_is_written_down() -> None:
 def test_only_the_proxy_can_be_reached_from_elsewhere() -> None:
     assert [name for name, service in SERVICES.items() if "ports" in service] == ["proxy"]
     assert all(server in (DEPLOY / "Caddyfile").read_text() for server in ("server-1:8888", "server-2:8888"))
+    reached = {name for name, service in SERVICES.items() if "front" in service.get("networks", ())}
+    assert reached == {"proxy", "server-1", "server-2"}
+    assert SERVICES["proxy"]["networks"] == ["front"]
+    assert all(
+        "default" in service.get("networks", ["default"]) for name, service in SERVICES.items() if name != "proxy"
+    )
 
 
 def test_the_image_runs_as_nobody_special_and_takes_along_all_that_the_wheel_is_made_of() -> None:

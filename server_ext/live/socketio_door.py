@@ -189,8 +189,8 @@ def socketio_handler(door: SocketIODoor) -> type[Gate]:
 
         @property
         def counted(self) -> bool:  # type: ignore[override]
-            """Whether a client connects: the polls that follow are the protocol's own."""
-            return self.get_query_argument("sid", None) is None
+            """Whether a client connects: the polls of a session that is there are the protocol's own."""
+            return self.get_query_argument("sid", None) not in door.server.environ
 
         def initialize(self) -> None:
             """Expect a body of at most one message's size."""

@@ -25,6 +25,7 @@ from sfwidgets.jobs.memory import watched_nanny
 from sfwidgets.jobs.remote import connect_remote, scheduler_address, tls
 from sfwidgets.jobs.service import Jobs
 from sfwidgets.library import Shared
+from sfwidgets.library.landmark import lacks_its_songs
 from sfwidgets.logs import use_configured_format
 from sfwidgets.settings import Settings
 
@@ -82,6 +83,7 @@ class _Member:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
         try:
+            await asyncio.to_thread(self._check_files)
             await asyncio.to_thread(self._shared.sweep)
             while await self._scheduler_answers():
                 try:
@@ -92,6 +94,15 @@ class _Member:
         finally:
             self._shared.close()
         log.info("The workers are down.")
+
+    def _check_files(self) -> None:
+        """Refuse a folder that is not the library's, as where a shared file system is not mounted."""
+        if not self._settings.in_supabase and lacks_its_songs(self._shared):
+            raise UnavailableError(
+                f"{self._settings.library} has none of the songs that are in the database. Is the shared folder mounted, "
+                "and are AUDIO_DATA_PATH and DATABASE_URL those of the servers?",
+                code="no_shared_store",
+            )
 
     async def _scheduler_answers(self) -> bool:
         """Wait until a scheduler whose cluster fits answers; returns False where this process is to stop."""

@@ -64,7 +64,7 @@ def connect_remote(settings: Settings, *, joining: bool = False) -> Client:
             client = open_client(address, security=security, timeout=CONNECT_SECONDS)
     except (OSError, TimeoutError) as error:
         raise UnavailableError(
-            f"No Dask scheduler answers at DASK_SCHEDULER={address} ({error or 'it took too long'}). Start it with "
+            f"No Dask scheduler answers at DASK_SCHEDULER={address} ({str(error) or 'it took too long'}). Start it with "
             "`soundforge scheduler`, or unset DASK_SCHEDULER to use this machine.",
             code="no_cluster",
         ) from None

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock
+
 from sfwidgets.errors import NotFoundError, UnavailableError
 from sfwidgets.library.database import Database
 from sfwidgets.library.jobs import Claim, JobTable, LeaseLostError
@@ -128,16 +130,17 @@ class Library:
         """Move a finished file to where audio is kept, for a block that records it; where that fails, it goes again."""
         from sfwidgets import audio
 
-        recorded = self.tracks.audio_name(digest)
-        name = Path(recorded) if recorded else self.store.audio_name(self.owner, digest, suffix)
-        self.store.publish(file, name)
-        path = self.store.fetch(name)
-        try:
-            yield StoredAudio(digest, str(name), self.store.size(name), info, audio.cover(path) is not None)
-        except BaseException:
-            if recorded is None and self.tracks.audio_name(digest) is None:
-                self.store.remove(name)
-            raise
+        with self._placing(digest):
+            recorded = self.tracks.audio_name(digest)
+            name = Path(recorded) if recorded else self.store.audio_name(self.owner, digest, suffix)
+            self.store.publish(file, name)
+            path = self.store.fetch(name)
+            try:
+                yield StoredAudio(digest, str(name), self.store.size(name), info, audio.cover(path) is not None)
+            except BaseException:
+                if recorded is None and self.tracks.audio_name(digest) is None:
+                    self.store.remove(name)
+                raise
 
     def audio_path(self, track_id: str) -> Path:
         """Return the absolute path of a track's audio; raises `NotFoundError` where it has none, or the file has gone."""
@@ -190,7 +193,15 @@ class Library:
         """Remove folders of stems, and audio with all that is beside it; returns their names."""
         for name in folders:
             self.store.remove(name)
-        return folders if content_hash is None else [*folders, *self.store.remove_audio(self.owner, content_hash)]
+        if content_hash is None:
+            return folders
+        with self._placing(content_hash):
+            added_again = self.tracks.audio_name(content_hash) is not None
+            return folders if added_again else [*folders, *self.store.remove_audio(self.owner, content_hash)]
+
+    def _placing(self, content_hash: str) -> FileLock:
+        """Return a lock for whoever adds or removes that audio: files and rows don't change in one step."""
+        return self.store.lock(f"{self.owner}/{content_hash}", among="placing")
 
 
 def _audio_missing() -> NotFoundError:

@@ -132,7 +132,7 @@ class Database:
                     code="database_newer",
                 )
             if found != HEAD:
-                migrate(connection, HEAD)
+                migrate(connection, "head")
         return found
 
 

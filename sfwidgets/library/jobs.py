@@ -172,8 +172,12 @@ class JobTable(LostJobs):
 
     def many(self, ids: list[str]) -> list[Job]:
         """Return the jobs with these ids, in no particular order."""
+        found = []
         with self._database.read() as connection:
-            return [job_of(row) for row in connection.execute(select(jobs).where(jobs.c.id.in_(ids)))]
+            for start in range(0, len(ids), MOST_IDS):
+                query = select(jobs).where(jobs.c.id.in_(ids[start : start + MOST_IDS]))
+                found += [job_of(row) for row in connection.execute(query)]
+        return found
 
     def recent(self, owner: str, tracks: list[str]) -> list[Job]:
         """Return the jobs of an owner's tracks that run, and those that ended in the last two minutes; the oldest first."""

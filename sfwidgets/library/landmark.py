@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, exists, insert, select
 
-from sfwidgets.library.schema import metadata_cache
+from sfwidgets.library.schema import audio, metadata_cache
 from sfwidgets.models import check_id
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 MARK_SECONDS = 300.0
 """A mark that was left by a process that died is swept away with old metadata after this long."""
+
+LOOKED_FOR = 5
+"""How many songs are looked for in the store: one may have been lost, or be deleted just now."""
 
 
 @contextmanager
@@ -46,6 +49,13 @@ def sees(shared: Shared, name: str) -> tuple[bool, bool]:
     with shared.database.read() as connection:
         known = bool(connection.scalar(select(exists().where(metadata_cache.c.key == name))))
     return known, _file(shared, name).exists()
+
+
+def lacks_its_songs(shared: Shared) -> bool:
+    """Return whether the database has songs, and not one of the newest is in this process's store."""
+    with shared.database.read() as connection:
+        newest = connection.scalars(select(audio.c.path).order_by(audio.c.created_at.desc()).limit(LOOKED_FOR)).all()
+    return bool(newest) and not any(shared.store.exists(name) for name in newest)
 
 
 def _file(shared: Shared, name: str) -> Path:

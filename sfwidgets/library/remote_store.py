@@ -7,7 +7,6 @@ if it is in Storage: nothing that is kept here alone is ever removed for room.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import time
@@ -126,10 +125,8 @@ class RemoteStore(ArtifactStore):
         return names
 
     def _getting(self, name: Path | str) -> FileLock:
-        """Return a lock for whoever gets a file. It is none of `lock`'s, which somebody may hold while something is got."""
-        folder = self.root / "locks" / "fetch"
-        folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(folder / f"{hashlib.sha256(str(name).encode()).hexdigest()[:2]}.lock")
+        """Return a lock for whoever gets a file, which others may do while they hold other locks."""
+        return self.lock(str(name), among="fetch")
 
     def _get(self, name: Path | str, path: Path) -> None:
         temporary = self.temporary / f"fetch-{uuid.uuid4().hex}"

@@ -193,9 +193,10 @@ class _Restoring:
 def _check_empty(connection: Connection) -> None:
     for table in TABLES:
         if connection.scalar(select(exists().select_from(table))):
+            address = connection.engine.url.render_as_string(hide_password=True)
             raise ConflictError(
-                "This library is not empty, and a backup is restored into an empty one only: name a new folder with "
-                "--library, and an empty database in DATABASE_URL if that is set.",
+                f"This library is not empty ({address} has rows), and a backup is restored into an empty one only: name a "
+                "new folder with --library, and an empty database in DATABASE_URL if that is set.",
                 code="library_not_empty",
             )
 

@@ -148,10 +148,13 @@ class ArtifactStore:
         """Remove a temporary folder, if it is there."""
         shutil.rmtree(self.temporary / check_id(name, "workspace"), ignore_errors=True)
 
-    def lock(self, name: str) -> FileLock:
-        """Return a lock that one process at a time holds for `name`; now and then it is also that of another name."""
-        folder = self.root / "locks"
-        folder.mkdir(exist_ok=True)
+    def lock(self, name: str, among: str = "") -> FileLock:
+        """Return a lock that one process at a time holds for `name`; now and then it is also that of another name.
+
+        Never that of a name `among` others, though: whoever holds one of those may wait for this.
+        """
+        folder = self.root / "locks" / among
+        folder.mkdir(parents=True, exist_ok=True)
         return FileLock(folder / f"{hashlib.sha256(name.encode()).hexdigest()[:2]}.lock")
 
     def publish(self, temporary: Path, name: Path) -> None:

@@ -112,10 +112,10 @@ class Tracks:
             if known:
                 raise NotFoundError("That audio has just been deleted.", code="audio_missing")
             check_storage(connection, self._limits, self._owner, stored.size)
-            connection.execute(insert(audio).values(owner=self._owner, created_at=now, **stored.row()))
+            connection.execute(insert(audio), {"owner": self._owner, "created_at": now, **stored.row()})
         if row is None:
             new = {"owner": self._owner, "id": track_id, "hash": stored.hash, "created_at": now, "updated_at": now}
-            connection.execute(insert(tracks).values(**{**new, **found, **given}))
+            connection.execute(insert(tracks), {**new, **found, **given})
         elif row.hash != stored.hash or given or row.trashed_at is not None:
             changed = {"hash": stored.hash, "trashed_at": None, "updated_at": now, **_renamed(row, given)}
             connection.execute(update(tracks).where(*self._is(track_id, trashed=None)).values(**changed))

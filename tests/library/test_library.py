@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from pydantic import SecretStr
 
 from sfwidgets import Workbench
 from sfwidgets.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
@@ -151,13 +153,12 @@ def test_two_processes_may_open_a_new_library_at_once(tmp_path: Path, song: Song
     assert [p.returncode for p in both] == [0, 0, 0]
 
 
-def test_what_a_dead_process_left_half_made_is_swept_away(tmp_path: Path) -> None:
-    import os
-
+def test_what_a_dead_process_left_half_made_is_swept_away(tmp_path: Path, song: Song) -> None:
     shared = Shared(Settings(library=tmp_path / "library"))
+    shared.of("local").add(song(1), track_id=None, fields={})
     new, old = shared.store.workspace("add-new"), shared.store.workspace("add-old")
     stray = shared.store.path("audio/local/ab/abcd.wav")
-    stray.parent.mkdir(parents=True)
+    stray.parent.mkdir(parents=True, exist_ok=True)
     stray.touch()
     ended, running = shared.store.workspace("gone-1"), None
     job, _ = shared.jobs.submit("local", "processing", "t", {}, settings={})
@@ -171,6 +172,25 @@ def test_what_a_dead_process_left_half_made_is_swept_away(tmp_path: Path) -> Non
     assert new.exists()
     assert running.exists()
     assert not any(path.exists() for path in (old, stray, ended, earlier))
+
+
+def test_the_sweep_with_another_librarys_database_removes_nothing(
+    tmp_path: Path, song: Song, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings(library=tmp_path / "library")
+    shared = Shared(settings)
+    for seed in range(2):
+        shared.of("local").add(song(1, seed=seed), track_id=None, fields={})
+    made = shared.store.path(shared.store.stems_name("local", "ab" * 32, "0123-1"))
+    made.mkdir(parents=True)
+    shared.close()
+    kept = [made, *(settings.library / "audio").glob("*/*/*")]
+    for path in kept:
+        os.utime(path, (time.time() - 7200,) * 2)
+    other = Shared(settings.model_copy(update={"database_url": SecretStr(f"sqlite:///{tmp_path}/other.db")}))
+    assert other.sweep() == []
+    assert all(path.exists() for path in kept)
+    assert "another library's" in caplog.text
 
 
 def test_the_newest_migration_is_the_one_that_opening_looks_for() -> None:

@@ -114,6 +114,8 @@ def test_whoever_asks_too_often_is_told_to_wait(server: Server, client: Client) 
     with contextlib.closing(client.form_by_hand(300_000)) as end:
         assert heard(end).code == (429, "too_many_requests"), "before any of the body was read"
     assert socket(server).status == 429
+    polled = ask(f"{server.url}socket.io/?EIO=4&transport=polling&sid=made-up", **signed(server))
+    assert polled.status == 429, "a session's name that is none makes no request free"
     assert ask(f"{server.url}health").status == 200, "whoever watches the server is always answered"
     assert ask(f"{server.url}api/stats").status == 401, "a stranger is no owner"
 

@@ -242,6 +242,17 @@ def test_every_table_is_guarded(on_postgres: Settings) -> None:
     opened.close()
 
 
+def test_what_row_level_security_does_not_stop_is_not_granted_to_supabases_users(on_postgres: Settings) -> None:
+    with psycopg.connect(on_postgres.sqlalchemy_url.replace("+psycopg", ""), autocommit=True) as project:
+        project.execute("DO $$ BEGIN CREATE ROLE authenticated; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
+        # As every project of Supabase has it from its beginning.
+        project.execute("ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO authenticated")
+        Database(on_postgres).close()
+        held = "SELECT has_table_privilege('authenticated', tablename, %s) FROM pg_tables WHERE schemaname = 'public'"
+        for privilege, granted in {"SELECT": True, "INSERT": False, "TRUNCATE": False, "TRIGGER": False}.items():
+            assert {row[0] for row in project.execute(held, [privilege])} == {granted}, privilege
+
+
 def test_a_service_whose_role_sees_nothing_is_refused(on_postgres: Settings, postgres: Postgres) -> None:
     Database(on_postgres).close()
     url = on_postgres.sqlalchemy_url

@@ -48,9 +48,13 @@ def _guard() -> None:
     """Let a signed-in user who reaches the database by himself, as through Supabase, read his own rows and no more.
 
     The service made the tables, and is not bound by this. Users write through the service alone, which believes what
-    the rows say: where a file is, how to work on it.
+    the rows say: where a file is, how to work on it. Supabase grants its users everything on every new table, and row-level
+    security stops neither TRUNCATE nor a trigger, which would run as the service.
     """
+    roles = op.get_bind().scalars(sa.text("SELECT rolname FROM pg_roles WHERE rolname IN ('anon', 'authenticated')"))
+    users = ', '.join(['PUBLIC', *roles])
     for table in GUARDED:
         op.execute(f'ALTER TABLE {table} ENABLE ROW LEVEL SECURITY')
+        op.execute(f'REVOKE INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER ON {table} FROM {users}')
     for table in OWNED:
         op.execute(f'CREATE POLICY owner_reads ON {table} FOR SELECT USING ({MINE})')
