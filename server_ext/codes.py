@@ -27,7 +27,8 @@ CODES: dict[str, dict[str, Code]] = {
         "too_large": Code("413", "A JSON body has more than a megabyte."),
         "too_many_requests": Code("429", "More requests a minute than a caller may send: go on after Retry-After."),
         "too_many_sockets": Code(
-            "429", "As many connections for live events as an owner may have are open; over Socket.IO, in `connect_error`."
+            "429",
+            "As many connections for live events as an owner may have are open; over Socket.IO, in `connect_error`.",
         ),
         "internal": Code("500", "A fault of the server; its log says what."),
         "unavailable": Code("503", "A needed part is missing; the sentence says which."),
@@ -89,8 +90,12 @@ CODES: dict[str, dict[str, Code]] = {
     "Asking for work": {
         "job_not_found": Code("404", "There is no such job here, or none was asked for."),
         "nothing_to_retry": Code("409", "Every part of the batch has completed."),
-        "quota_exceeded": Code("413", "There would be more audio and stems than an owner may keep, or a batch too large."),
-        "too_many_jobs": Code("429", "As many of the owner's jobs as may be are unfinished: wait until some have ended."),
+        "quota_exceeded": Code(
+            "413", "There would be more audio and stems than an owner may keep, or a batch too large."
+        ),
+        "too_many_jobs": Code(
+            "429", "As many of the owner's jobs as may be are unfinished: wait until some have ended."
+        ),
         "unknown_model": Code("400", "No model has that name."),
         "unknown_stem": Code("400", "The model does not make that stem."),
         "bad_option": Code("400", "An option is not right, or would leave no stem."),

@@ -128,9 +128,7 @@ class Settings(BaseSettings):
     )
     """How long one download may take, with all that is tried for it."""
 
-    owner_gb: float | None = Field(
-        default=None, gt=0, validation_alias=AliasChoices("SOUNDFORGE_OWNER_GB", "owner_gb")
-    )
+    owner_gb: float | None = Field(default=None, gt=0, validation_alias=AliasChoices("SOUNDFORGE_OWNER_GB", "owner_gb"))
     """GB (10⁹ bytes) of audio and stems that each owner may keep; unset means as much as there is room for."""
     owner_jobs: int | None = Field(
         default=None, ge=1, validation_alias=AliasChoices("SOUNDFORGE_OWNER_JOBS", "owner_jobs")

@@ -24,8 +24,8 @@ ROWS = [
     {"workbench"},
     {"report", "examples"},
     {
-        "widgets", "cli", "cli_backup", "cli_db", "cli_options", "cli_progress", "cli_sources", "cli_worker", "answers", "batch", "dashboard", "demo", "doctor",
-        "launch", "server_ext",
+        "widgets", "cli", "cli_backup", "cli_db", "cli_options", "cli_progress", "cli_sources", "cli_worker", "answers",
+        "batch", "dashboard", "demo", "doctor", "launch", "server_ext",
     },
 ]  # fmt: skip
 SIDEWAYS = {
@@ -33,7 +33,9 @@ SIDEWAYS = {
     ("mixing", "analysis"),
     ("cli", "launch"), ("launch", "dashboard"), ("cli", "answers"), ("answers", "batch"),
     ("cli", "cli_options"), ("cli", "cli_sources"), ("cli_sources", "cli_options"), ("cli_sources", "cli_progress"),
-    ("cli_sources", "answers"), ("cli", "cli_db"), ("cli_db", "cli_options"), ("cli_db", "answers"), ("cli", "cli_worker"), ("cli_worker", "cli_options"), ("cli", "cli_backup"), ("cli_backup", "cli_options"), ("cli_backup", "answers"),
+    ("cli_sources", "answers"), ("cli", "cli_db"), ("cli_db", "cli_options"), ("cli_db", "answers"),
+    ("cli", "cli_worker"), ("cli_worker", "cli_options"),
+    ("cli", "cli_backup"), ("cli_backup", "cli_options"), ("cli_backup", "answers"),
 }  # fmt: skip
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from sfwidgets import launch
+from sfwidgets import Workbench, launch
 from sfwidgets.doctor import examine
 from sfwidgets.errors import InvalidInputError
 from sfwidgets.settings import Settings, is_loopback, normal_origin
@@ -232,3 +234,22 @@ def test_without_spotdl_the_second_way_is_left(monkeypatch: pytest.MonkeyPatch, 
     assert "spotify off links can't be read: there are neither credentials nor spotDL" in said
     monkeypatch.setenv("SPOTIFY_API_MODE", "spotifyapi")
     assert "spotify missing SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET must be set" in said_by_doctor()
+
+
+@pytest.mark.embedded
+@pytest.mark.usefixtures("spotdl")
+def test_the_doctor_upgrades_nothing_and_says_what_is_wrong_with_the_schedulers_address(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AUDIO_DATA_PATH", str(tmp_path))
+    monkeypatch.setenv("DASK_SCHEDULER", "http://127.0.0.1:1")
+    with Workbench(tmp_path):
+        pass
+    with closing(sqlite3.connect(tmp_path / "soundforge.db")) as database:
+        for revision, said in (("0003", "upgraded when first used"), ("9999", "database missing")):
+            database.execute("UPDATE alembic_version SET version_num = ?", [revision])
+            database.commit()
+            found = said_by_doctor()
+            assert said in found
+            assert "workers missing DASK_SCHEDULER=http://127.0.0.1:1 is no scheduler's address" in found
+            assert database.execute("SELECT version_num FROM alembic_version").fetchall() == [(revision,)]

@@ -90,10 +90,12 @@ def sections(
     if not len(extent) or (not np.any(chroma) and not beats):
         return []
     first, last = extent[0, 0], min(extent[-1, 1], duration)
+    whole = Section(start=0.0 if first < _LEAD_IN else round(float(first), 3), end=duration, label="A")
     if last - first < 2 * _SHORTEST:
-        whole = Section(start=0.0 if first < _LEAD_IN else round(float(first), 3), end=duration, label="A")
         return [whole] if last - first >= _LEAST_MUSIC else []
     steps = _steps(chroma, bass_chroma, chroma_rate, timbre, np.asarray(beats), extent)
+    if not len(steps.chroma):
+        return [whole]  # it sounds now and then, each time for less than a step
     novelty, exact = _novelty(steps)
     bounds = _boundaries(novelty, exact, steps.times, np.asarray(downbeats), extent[:-1, 1], extent[1:, 0])
     starts = np.concatenate([[0.0 if first < _LEAD_IN else first], bounds])

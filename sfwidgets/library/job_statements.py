@@ -11,6 +11,17 @@ IS_RUNNING = or_(jobs.c.status == "queued", jobs.c.status == "processing")
 """Not `IN`, whose values SQLAlchemy fills in anew each time."""
 
 _HELD = and_(jobs.c.id == bindparam("job"), jobs.c.status == "processing", jobs.c.attempt == bindparam("held_attempt"))
+_BATCH = jobs.alias("batch")
+WAITING_BATCH: Select[tuple[str]] = (
+    select(_BATCH.c.id)
+    .join(jobs, jobs.c.parent == _BATCH.c.id)
+    .where(
+        jobs.c.id == bindparam("job"),
+        or_(_BATCH.c.status == "queued", and_(_BATCH.c.status == "processing", _BATCH.c.not_before.is_not(None))),
+    )
+)
+"""The batch of a job, where it is to be told that a part of it begins."""
+
 CLAIM: ReturningUpdate[tuple[object, ...]] = (
     update(jobs)
     .where(

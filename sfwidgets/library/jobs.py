@@ -18,7 +18,7 @@ from sfwidgets.library import batches
 from sfwidgets.library.batches import RUNNING
 from sfwidgets.library.database import Database, insert_new
 from sfwidgets.library.job_rows import ended, fingerprint_of, held, job_of, new_row
-from sfwidgets.library.job_statements import CANCEL_REQUESTED, CLAIM, COMPLETE, RENEW
+from sfwidgets.library.job_statements import CANCEL_REQUESTED, CLAIM, COMPLETE, RENEW, WAITING_BATCH
 from sfwidgets.library.limits import check_asked
 from sfwidgets.library.lost_jobs import MAX_ATTEMPTS, LostJobs
 from sfwidgets.library.postgres import hold_owner
@@ -242,9 +242,10 @@ class JobTable(LostJobs):
             "job": job_id, "by": holder, "now": now, "until": now + LEASE_SECONDS, "most_attempts": MAX_ATTEMPTS,
         }  # fmt: skip
         with self._database.write() as connection:
-            batches.hold_parents(connection, jobs.c.id == job_id)
+            batch: Any = connection.scalar(WAITING_BATCH, {"job": job_id})
+            batches.hold(connection, batch)
             row = connection.execute(CLAIM, asked).first()
-            begun = row is not None and row.parent is not None and batches.begin(connection, row.parent)
+            begun = row is not None and batch is not None and batches.begin(connection, batch)
         return None if row is None else Claim(job_of(row), row.settings, begun)
 
     def renew(self, job: Job) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 
 from sfwidgets.errors import DiskFullError, SoundForgeError, UnavailableError
 
@@ -17,6 +18,8 @@ NAMES = ("postgres", "postgresql", "postgresql+psycopg")
 """What an address may begin with; all mean psycopg 3."""
 RETRY_SECONDS = 2.0
 """When to ask again where the database is gone, or too busy."""
+FRESH_SECONDS = 0.2
+"""A connection that was used so lately is taken to stand; any other is tried before it is used."""
 POOL_SECONDS = 30.0
 """How long a transaction waits for a connection where all are in use."""
 
@@ -47,13 +50,25 @@ def server_engine(url: URL, pool: int) -> Engine:
     """Return an engine with that many connections, and as many again for a moment; it connects when first used."""
     engine = create_engine(
         url.set(drivername=NAMES[-1]),
-        connect_args=CONNECTING, pool_size=pool, max_overflow=pool, pool_timeout=POOL_SECONDS, pool_pre_ping=True,
-        pool_recycle=1800, use_native_hstore=False,
+        connect_args=CONNECTING, pool_size=pool, max_overflow=pool, pool_timeout=POOL_SECONDS, pool_recycle=1800,
+        use_native_hstore=False,
     )  # fmt: skip
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
         connection.autocommit = True  # transactions begin below, with their limits, in one round trip
+
+    @event.listens_for(engine, "checkin")
+    def _on_checkin(_connection: Any, record: Any) -> None:
+        record.info["used"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _on_checkout(connection: Any, record: Any, _proxy: Any) -> None:
+        if time.monotonic() - record.info.get("used", time.monotonic()) > FRESH_SECONDS:
+            try:
+                connection.execute("SELECT 1")
+            except connection.Error as error:
+                raise InvalidatePoolError from error
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:

@@ -104,6 +104,15 @@ def test_a_tone_and_a_short_piece_are_one_section() -> None:
     assert len(form_of(heard(not_songs.tone(4)), [0.5 * k for k in range(8)], [])) == 1
 
 
+def test_what_sounds_for_a_moment_now_and_then_is_one_section() -> None:
+    blips = np.zeros((1, 30 * 44100))
+    for at in (0.0, 10.0, 20.0, 29.5):  # each is over before the middle of its step of half a second
+        start = round(at * 44100)
+        blips[:, start : start + 4410] = not_songs.tone(30)[:1, :4410]
+    (only,) = form_of(heard(blips), [], [])
+    assert (only.start, only.end) == (0.0, 30.0)
+
+
 def played(parts: list[tuple[str, int]], *, seed: int = 0) -> tuple[np.ndarray, Timbre, Bands, list[float], float]:
     """Features of a piece of (letter, bars); each letter has four chords of its own, "-" is silence, lower case is quiet."""
     rng = np.random.default_rng(seed)

@@ -52,19 +52,17 @@ say("INFO", 'Downloaded "The song": https://music.youtube.com/watch?v=x')
 """
 
 _LIGHT = """\
-#!/bin/sh
+#!/usr/bin/perl
 # The same for songs that are there, with as little work of its own as may be.
-read -r said < "$2" || :
-song=${{said#*spotify.com/track/}}; song=${{song%%[!A-Za-z0-9]*}}
-while [ $# -gt 0 ]; do
-  case "$1" in --output) out="$2";; --format) format="$2";; esac
-  shift
-done
-[ {seconds} = 0 ] || sleep {seconds}
-target="${{out%%\\{{*}}$format"
-cp {folder}/recording.opus "$target"
-printf %s "$song" >> "$target"
-echo '[12:00:00] INFO     Downloaded "The song": https://music.youtube.com/watch?v=x   progress_handler.py:383'
+open(F, "<", $ARGV[1]); sysread(F, $said, 4096);
+($song) = $said =~ m{{spotify.com/track/([A-Za-z0-9]*)}};
+my %options = @ARGV;
+$target = $options{{"--output"}}; $target =~ s/\\{{output-ext\\}}/$options{{"--format"}}/;
+select(undef, undef, undef, {seconds});
+open(F, "<", "{folder}/recording.opus"); sysread(F, $audio, 1 << 20);
+open(T, ">", $target); syswrite(T, $audio . $song); close(T);
+$said = qq{{Downloaded "The song": https://music.youtube.com/watch?v=x   progress_handler.py:383}};
+syswrite(STDOUT, "[12:00:00] INFO     $said\\n");
 """
 
 

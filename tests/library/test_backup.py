@@ -337,6 +337,7 @@ def test_the_commands(wb: Workbench, song: Song, tmp_path: Path) -> None:
     assert (done.exit_code, done.stdout) == (0, f"{tmp_path / 'elsewhere'}: 1 tracks, 1 files.\n")
 
 
+@pytest.mark.embedded
 def test_a_library_that_is_not_there_is_not_backed_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DATABASE_URL", raising=False)
     asked = CliRunner().invoke(app, ["backup", str(tmp_path / "a.tar"), "--library", str(tmp_path / "typo")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +18,7 @@ from sqlalchemy import func, insert, select, text, update
 from sfwidgets.errors import ConflictError, InvalidInputError, NotFoundError, SoundForgeError, UnavailableError
 from sfwidgets.library import Shared, StoredAudio, Wish
 from sfwidgets.library.batches import settle
+from sfwidgets.library.postgres import FRESH_SECONDS
 from sfwidgets.library.results import StemsExistError
 from sfwidgets.library.schema import audio, jobs, stem_sets, track_stems, tracks
 from sfwidgets.models import AudioInfo, Job, Mix, SeparationOptions, Stem, StemSet, utc_now
@@ -110,6 +112,7 @@ def test_a_connection_that_was_lost_is_made_again(shared: Shared, postgres: Post
             other.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [name])
 
         cut_off()
+        time.sleep(FRESH_SECONDS)
         assert shared.of("local").tracks.get("kept").id == "kept"
         with pytest.raises(UnavailableError) as caught, shared.database.write() as connection:
             connection.execute(update(tracks).values(title="lost"))
