@@ -175,7 +175,7 @@ def check(songs: int = 24) -> None:
             jobs = [wb.separate(f"song-{number + 3}", "embedded", analyze=True) for number in range(songs)]
             for job in jobs:
                 job.wait()
-            while any(wb.analysis(f"song-{number + 3}") is None for number in range(songs)):
+            while not all(wb.track(f"song-{number + 3}").has_analysis for number in range(songs)):
                 time.sleep(0.05)
             took = time.perf_counter() - began
         finally:

@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 REPORT_SECONDS = 1.0
 BATCH_SECONDS = 0.25
-"""The least time between two events of a batch that a process tells."""
+"""What happens to a batch within so long is told at once, at its end."""
 CANCEL_CHECK_SECONDS = 0.25
 SLOW_DOWN_SECONDS = 60.0
 """How long downloads wait where a service that wants fewer requests does not say how long."""
@@ -49,8 +49,8 @@ SLOW_DOWN_SECONDS = 60.0
 
 _leaving = threading.Event()
 """Set when this process is told to end: its jobs give themselves back at the next moment that they may stop."""
-_batches_told: dict[str, float] = {}
-"""When a batch may be told of again."""
+_batches_changed: set[str] = set()
+"""Batches that are to be told of in a moment."""
 
 
 class LaterError(Exception):
@@ -159,7 +159,7 @@ class Attempt:
                 raise
 
         done, following = patiently(commit)
-        _tell_end(self._shared, done)
+        _tell_end(done)
         self.begin(following)
 
     def twin(self) -> bool:
@@ -233,26 +233,26 @@ def run_job(job_id: str, task: str) -> None:
     if claim.job.parent is None:
         _tell(claim.job)  # a part of a batch is told of by its first progress, or by its end
     elif claim.begun:
-        _tell_batch(shared, claim.job.parent)
+        _tell_batch(claim.job.parent)
     with _leases().kept(claim.job):
         try:
             _work(attempt)
         except LeaseLostError:
             log.info("Attempt %d at job %s lost its lease.", claim.job.attempt, job_id)
         except JobCancelledError:
-            _end(shared, lambda: shared.jobs.cancelled(claim.job))
+            _end(lambda: shared.jobs.cancelled(claim.job))
         except LaterError as later:
             seconds = later.seconds
-            _end(shared, lambda: shared.jobs.postpone(claim.job, seconds, stage="Waiting"))
+            _end(lambda: shared.jobs.postpone(claim.job, seconds, stage="Waiting"))
         except Exception as error:
             if is_away(error):
-                _end(shared, lambda: shared.jobs.postpone(claim.job, AGAIN_SECONDS, stage="Waiting"))
+                _end(lambda: shared.jobs.postpone(claim.job, AGAIN_SECONDS, stage="Waiting"))
                 return
             if isinstance(error, SlowDownError) and _paused(shared, claim.job, error):
                 return
             sentence, code = _explain(error, job_id)
             following = patiently(attempt.ask_for_analysis) if isinstance(error, ModelUnavailableError) else []
-            _end(shared, lambda: shared.jobs.fail(claim.job, sentence, code))
+            _end(lambda: shared.jobs.fail(claim.job, sentence, code))
             attempt.begin(following)
 
 
@@ -266,7 +266,7 @@ def _paused(shared: Shared, job: Job, error: SlowDownError) -> bool:
     if postponed is None:
         return False
     log.warning("%s %s waits: %s", job.kind, job.id, postponed.stage)
-    _tell_all(shared, postponed)
+    _tell_all(postponed)
     return True
 
 
@@ -301,9 +301,9 @@ def _leases() -> Leases:
     return Leases(_shared().jobs)
 
 
-def _end(shared: Shared, change: Callable[[], Job]) -> None:
+def _end(change: Callable[[], Job]) -> None:
     try:
-        _tell_end(shared, patiently(change))
+        _tell_end(patiently(change))
     except LeaseLostError:
         log.info("The job had ended, or had been taken over, before this attempt could end it.")
 
@@ -334,40 +334,45 @@ def _road() -> Road:
     return road_of(_shared())
 
 
-def _tell(job: Job) -> None:
+def _tell(job: Job, worker: Any = None) -> None:
+    """Tell of a job; `worker` is Dask's, whose task this is where it is not said."""
     from distributed import get_worker
 
     try:
-        _road().publish(get_worker(), job)
+        _road().publish(worker or get_worker(), job)
     except Exception as error:
         log.warning("Nobody could be told of job %s, but the table tells: %s", job.id, error)
 
 
-def _tell_all(shared: Shared, job: Job) -> None:
-    """Tell of a job, and, now and then, of the batch that it is a part of."""
+def _tell_all(job: Job) -> None:
+    """Tell of a job, and in a moment of the batch that it is a part of."""
     _tell(job)
     if job.parent is not None:
-        _tell_batch(shared, job.parent)
+        _tell_batch(job.parent)
 
 
-def _tell_batch(shared: Shared, batch_id: str) -> None:
-    now = time.monotonic()
+def _tell_batch(batch_id: str) -> None:
+    from distributed import get_worker
+
+    if batch_id not in _batches_changed:
+        _batches_changed.add(batch_id)
+        timer = threading.Timer(BATCH_SECONDS, _tell_batch_now, (batch_id, get_worker()))
+        timer.daemon = True
+        timer.start()
+
+
+def _tell_batch_now(batch_id: str, worker: Any) -> None:
+    _batches_changed.discard(batch_id)
     try:
-        batches = shared.jobs.many([batch_id])
+        for batch in _shared().jobs.many([batch_id]):
+            _tell(batch, worker)
     except UnavailableError as error:
         log.warning("Nobody could be told of batch %s, but the table tells: %s", batch_id, error)
-        return
-    for batch in batches:
-        if batch.done or now >= _batches_told.get(batch.id, 0.0):
-            _batches_told[batch.id] = now + BATCH_SECONDS
-            _tell(batch)
-        if batch.done:
-            _batches_told.pop(batch.id, None)
 
 
-def _tell_end(shared: Shared, job: Job) -> None:
+def _tell_end(job: Job) -> None:
     if job.started_at is not None and job.completed_at is not None:
         seconds = (job.completed_at - job.started_at).total_seconds()
         why = f": {one_line(job.error)}" if job.error else ""
         log.info("%s %s %s after %.1f s%s", job.kind, job.id, job.status, seconds, why)
-    _tell_all(shared, job)
+    _tell_all(job)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, exists, func, or_, select, update
 
-from sfwidgets.library.job_statements import BEGIN, COUNT, PARTS
+from sfwidgets.library.job_statements import BEGIN, COUNT, DOWNLOADS, PARTS
 from sfwidgets.library.schema import jobs
 from sfwidgets.models import Job
 
@@ -128,16 +128,13 @@ def pause_downloads(connection: Connection, job_id: str, seconds: float, why: st
 
 def has_twin(connection: Connection, job: Job) -> bool:
     """Return whether an older attempt at a download gets the same recording: by the track's id, its ISRC or its address."""
-    others = select(jobs.c.id, jobs.c.track_id, jobs.c.options, jobs.c.started_at).where(
-        jobs.c.owner == job.owner, jobs.c.kind == "download", jobs.c.status == "processing", jobs.c.id != job.id,
-        jobs.c.lease_until > time.time(),
-    )  # fmt: skip
+    others = connection.execute(DOWNLOADS, {"of": job.owner, "job": job.id, "now": time.time()})
     began = 0.0 if job.started_at is None else job.started_at.timestamp()
     wanted = names(job.options)
     return any(
         (row.started_at, row.id) < (began, job.id)
         and (row.track_id == job.track_id or not wanted.isdisjoint(names(row.options)))
-        for row in connection.execute(others)
+        for row in others
     )
 
 

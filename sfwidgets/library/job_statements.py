@@ -87,3 +87,11 @@ COUNT: Update = (
     )
 )  # fmt: skip
 """Note how many parts of a batch have ended, some of which have not."""
+
+DOWNLOADS: Select[tuple[str, str, dict[str, object], float]] = select(
+    jobs.c.id, jobs.c.track_id, jobs.c.options, jobs.c.started_at
+).where(
+    jobs.c.owner == bindparam("of"), jobs.c.kind == "download", jobs.c.status == "processing",
+    jobs.c.id != bindparam("job"), jobs.c.lease_until > bindparam("now"),
+)  # fmt: skip
+"""The other downloads of an owner that run."""

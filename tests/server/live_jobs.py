@@ -56,7 +56,7 @@ def perform(plan: Sequence[tuple[str, str, JobKind, Sequence[Step]]]) -> dict[st
             jobs[number].complete(lambda _connection: None, result={"stemSet": "none"})
         elif what == "fail":
             failed = partial(shared.jobs.fail, jobs[number].job, value, "on_purpose")
-            worker._end(shared, failed)
+            worker._end(failed)
         elif what == "pause":
             worker._tell(shared.jobs.pause_downloads(jobs[number].job, value, why="On purpose."))
         after = time.time()
