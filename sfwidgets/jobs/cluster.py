@@ -7,6 +7,7 @@ file owns the library anyway. With `DASK_SCHEDULER` set, nothing is started.
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import os
@@ -173,6 +174,7 @@ WORKER_ENVIRONMENT = {
 }
 
 
+@functools.cache
 def machine_id() -> str:
     """Return what tells this machine, since its last start, from others.
 

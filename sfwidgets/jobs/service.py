@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +70,7 @@ class Jobs:
         """Ask for a job; an identical one that is running is returned instead. Raises `DiskFullError`."""
         self._shared.store.check_room()
         client = self.client()
-        check_gpu(client, options)
+        check_gpu(client, [options])
         job, created = self.table.submit(
             owner, kind, track_id, options, then=then, settings=job_settings(self._settings)
         )
@@ -91,8 +92,7 @@ class Jobs:
         """
         self._shared.store.check_room()
         client = self.client()
-        for wanted in parts.values():
-            check_gpu(client, wanted)
+        check_gpu(client, parts.values())
         batch, jobs = self.table.submit_batch(
             owner, kind, parts, options=options, then=then, settings=job_settings(self._settings)
         )
@@ -259,9 +259,9 @@ def job_settings(settings: Settings) -> dict[str, Any]:
     return {"models_dir": models_dir, "offline": settings.offline}
 
 
-def check_gpu(client: Client, options: dict[str, Any]) -> None:
-    """Raise `UnavailableError` where a job wants a GPU that no worker has: it would wait for ever."""
-    if options.get("device") != "cuda":
+def check_gpu(client: Client, wanted: Iterable[dict[str, Any]]) -> None:
+    """Raise `UnavailableError` where one of the jobs with these options wants a GPU and no worker has one."""
+    if all(options.get("device") != "cuda" for options in wanted):
         return
     if not any(GPU in worker["resources"] for worker in client.scheduler_info(n_workers=-1)["workers"].values()):
         raise UnavailableError(
@@ -304,9 +304,14 @@ def road_of(shared: Shared) -> Road:
 
 def holder_name(task: str) -> str:
     """Return what this process signs a lease with: the machine, the process, when it began, and the task."""
+    return f"{_process_name()} {task}"
+
+
+@functools.cache
+def _process_name() -> str:
     import psutil
 
-    return f"{machine_id()} {os.getpid()} {psutil.Process().create_time()} {task}"
+    return f"{machine_id()} {os.getpid()} {psutil.Process().create_time()}"
 
 
 def holder_is_dead(holder: str | None) -> bool:
