@@ -37,7 +37,7 @@ ALONE = {
 LINK = "spotify:track:4uLU6hMCjMI75M1A2tKUQC"
 """What is known of it without asking Spotify: it was fetched not an hour ago."""
 SPARE = 8
-"""Tracks that may be deleted."""
+"""Tracks that may be deleted, uploads that may be filled, and uploads that may be given up."""
 
 Known = dict[str, list[str]]
 """Names of what there is, by what it is: they lead to answers with something in them."""
@@ -102,7 +102,8 @@ def start_fuzzed(folder: Path) -> Iterator[tuple[Server, Known]]:
                     "link": [LINK],
                     "process": [separated.id],
                     "analyze": [analysed.id],
-                    "upload": [_begin_upload(server) for _ in range(4)],
+                    "upload": [_begin_upload(server) for _ in range(SPARE)],
+                    "unwanted": [_begin_upload(server) for _ in range(SPARE)],
                     "model": ["embedded", "auto", "htdemucs"],
                 },
             )
@@ -142,8 +143,12 @@ def _configuration(known: Known) -> str:
     for service in ("download", "process", "analyze"):
         lines += ["[[operations]]", f'include-path-regex = "^/api/{service}/job/"']
         lines += ["[operations.parameters]", _bound("path.jobId", service)]
-    lines += ["[[operations]]", 'include-path = "/api/tracks/{trackId}"', 'include-method = "DELETE"']
-    lines += ["[operations.parameters]", _bound("path.trackId", "spare")]
+    for path, parameter, name in (
+        ("/api/tracks/{trackId}", "trackId", "spare"),
+        ("/api/uploads/{uploadId}", "uploadId", "unwanted"),
+    ):  # what is deleted is what no other operation needs
+        lines += ["[[operations]]", f'include-path = "{path}"', 'include-method = "DELETE"']
+        lines += ["[operations.parameters]", _bound(f"path.{parameter}", name)]
     return "\n".join(lines)
 
 

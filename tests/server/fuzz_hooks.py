@@ -39,10 +39,13 @@ def filter_case(context: Any, case: Any) -> bool:
 
 @schemathesis.hook
 def map_case(context: Any, case: Any) -> Any:
-    """Put audio into uploads that are to be accepted."""
+    """Put audio into uploads that are to be accepted, and begin parts of files where the file does."""
     del context
-    if (case.method, case.path) == ("POST", "/api/tracks") and case.meta.generation.mode.is_positive:
-        case.body["file"] = _audio(case.body["file"])
+    if case.meta.generation.mode.is_positive:
+        if (case.method, case.path) == ("POST", "/api/tracks"):
+            case.body["file"] = _audio(case.body["file"])
+        if (case.method, case.path) == ("PATCH", "/api/uploads/{uploadId}"):
+            case.headers["Upload-Offset"] = "0"
     return case
 
 
