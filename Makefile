@@ -13,7 +13,7 @@ DEMO := demo
 AUDIO ?=
 MODEL ?= embedded
 
-.PHONY: help setup browser demo test soak fuzz supabase-check bench screenshots lint lab dashboard serve lock clean
+.PHONY: help setup browser compose demo test soak fuzz supabase-check bench screenshots lint lab dashboard serve lock clean
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 13
@@ -50,13 +50,24 @@ browser: # The tests of the widgets need a real Chromium
 	  apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || \
 	  { echo "Chromium is missing. Install it, on Debian with: sudo apt-get install chromium"; exit 1; }
 
+COMPOSE := http://deb.debian.org/debian/pool/main/d/docker-compose/docker-compose_2.26.1-4_amd64.deb
+COMPOSE_SHA256 := 47681197cb2b1ab88206b42a1a92fc75f50d9530a6322d03494a473eed0408ea
+
+compose: $(STAMP) # The test of compose.yaml asks `docker compose`; where Docker lacks it, Debian's program is laid beside Python's
+	@test -x $(BIN)/docker-compose || docker compose version >/dev/null 2>&1 || { \
+	  $(BIN)/python -c 'import sys, urllib.request as u; u.urlretrieve(*sys.argv[1:])' $(COMPOSE) $(VENV)/compose.deb && \
+	  echo "$(COMPOSE_SHA256)  $(VENV)/compose.deb" | sha256sum --check --quiet && \
+	  dpkg-deb --extract $(VENV)/compose.deb $(VENV)/compose && \
+	  mv $(VENV)/compose/usr/libexec/docker/cli-plugins/docker-compose $(BIN)/; } || \
+	  echo "docker compose could not be had: the test of compose.yaml will be skipped."
+
 demo: setup ## Run the pipeline on real music: make demo [AUDIO=song.mp3] [MODEL=auto]
 	$(BIN)/python -m sfwidgets.demo --out $(DEMO) --model $(MODEL) $(if $(AUDIO),--audio "$(AUDIO)")
 
-test: setup browser ## Run the tests, in two processes: much of their time is waiting
+test: setup browser compose ## Run the tests, in two processes: much of their time is waiting
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
-soak: setup browser ## Run the tests with the full counts
+soak: setup browser compose ## Run the tests with the full counts
 	$(BIN)/python -m pytest -q -m "soak or not soak" --timeout 3600
 
 fuzz: setup ## Send the API whatever its description allows, and what it does not: longer than the tests do
