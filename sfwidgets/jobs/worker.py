@@ -232,10 +232,10 @@ def run_job(job_id: str, task: str) -> None:
     attempt = Attempt(shared, claim)
     if claim.job.parent is None:
         _tell(claim.job)  # a part of a batch is told of by its first progress, or by its end
-    elif claim.begun:
-        _tell_batch(claim.job.parent)
     with _leases().kept(claim.job):
         try:
+            if claim.job.parent is not None and claim.batch_waits:
+                _begin_batch(shared, claim.job.parent)
             _work(attempt)
         except LeaseLostError:
             log.info("Attempt %d at job %s lost its lease.", claim.job.attempt, job_id)
@@ -275,6 +275,11 @@ def _work(attempt: Attempt) -> None:
 
     attempt.library.store.check_room()
     KINDS[attempt.job.kind](attempt)
+
+
+def _begin_batch(shared: Shared, batch_id: str) -> None:
+    if patiently(lambda: shared.jobs.begin_batch(batch_id)):
+        _tell_batch(batch_id)
 
 
 def _claim(shared: Shared, job_id: str, holder: str) -> Claim | None:

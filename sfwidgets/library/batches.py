@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, exists, func, or_, select, update
 
-from sfwidgets.library.job_statements import BEGIN, COUNT, DOWNLOADS, PARTS
+from sfwidgets.library.job_statements import BEGIN, COUNT, DOWNLOADS, HOLD, PARTS
 from sfwidgets.library.schema import jobs
 from sfwidgets.models import Job
 
@@ -29,7 +29,9 @@ def counts(by_status: dict[str, int]) -> dict[str, int]:
 def hold(connection: Connection, *job_ids: str | None) -> None:
     """Keep jobs from changing until the transaction ends, as `hold_rows` does."""
     named = [name for name in job_ids if name is not None]
-    if named:
+    if len(named) == 1 and connection.dialect.name != "sqlite":
+        connection.execute(HOLD, {"job": named[0]})
+    elif named:
         hold_rows(connection, jobs.c.id.in_(named))
 
 

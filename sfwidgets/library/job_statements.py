@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Select, and_, bindparam, case, func, or_, select, update
+from sqlalchemy import JSON, ColumnElement, Select, and_, bindparam, case, func, literal_column, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate, Update
 
 from sfwidgets.library.schema import jobs
@@ -11,16 +11,17 @@ IS_RUNNING = or_(jobs.c.status == "queued", jobs.c.status == "processing")
 """Not `IN`, whose values SQLAlchemy fills in anew each time."""
 
 _HELD = and_(jobs.c.id == bindparam("job"), jobs.c.status == "processing", jobs.c.attempt == bindparam("held_attempt"))
-_BATCH = jobs.alias("batch")
-WAITING_BATCH: Select[tuple[str]] = (
-    select(_BATCH.c.id)
-    .join(jobs, jobs.c.parent == _BATCH.c.id)
-    .where(
-        jobs.c.id == bindparam("job"),
-        or_(_BATCH.c.status == "queued", and_(_BATCH.c.status == "processing", _BATCH.c.not_before.is_not(None))),
-    )
-)
-"""The batch of a job, where it is to be told that a part of it begins."""
+_BATCH_WAITS: ColumnElement[bool | None] = literal_column(
+    "(SELECT batch.status = 'queued' OR batch.not_before IS NOT NULL FROM jobs AS batch"
+    " WHERE batch.id = jobs.parent AND batch.status IN ('queued', 'processing'))"
+).label("batch_waits")
+"""Whether the batch of a job is to be told that a part of it begins; NULL where there is none that runs.
+
+As text: SQLAlchemy leaves the tables' names out of what SQLite returns, and `id` would be anybody's.
+"""
+
+HOLD: Select[tuple[str]] = select(jobs.c.id).where(jobs.c.id == bindparam("job")).with_for_update()
+"""Keep one job from changing until the transaction ends."""
 
 CLAIM: ReturningUpdate[tuple[object, ...]] = (
     update(jobs)
@@ -39,7 +40,7 @@ CLAIM: ReturningUpdate[tuple[object, ...]] = (
         status="processing", attempt=jobs.c.attempt + 1, seq=jobs.c.seq + 1, holder=bindparam("by"), progress=0,
         stage="Starting", not_before=None, paused=False, lease_until=bindparam("until"), started_at=bindparam("now"),
     )
-    .returning(jobs)
+    .returning(jobs, _BATCH_WAITS)
 )  # fmt: skip
 
 BEGIN: Update = (

@@ -18,7 +18,7 @@ from sfwidgets.library import batches
 from sfwidgets.library.batches import RUNNING
 from sfwidgets.library.database import Database, insert_new
 from sfwidgets.library.job_rows import ended, fingerprint_of, held, job_of, new_row
-from sfwidgets.library.job_statements import CANCEL_REQUESTED, CLAIM, COMPLETE, RENEW, WAITING_BATCH
+from sfwidgets.library.job_statements import CANCEL_REQUESTED, CLAIM, COMPLETE, RENEW
 from sfwidgets.library.limits import check_asked
 from sfwidgets.library.lost_jobs import MAX_ATTEMPTS, LostJobs
 from sfwidgets.library.postgres import hold_owner
@@ -45,8 +45,8 @@ class Claim:
 
     job: Job
     settings: dict[str, Any]
-    begun: bool
-    """Whether that changed the batch that the job is a part of."""
+    batch_waits: bool
+    """Whether it is a part of a batch that does not know yet that one of its parts has begun."""
 
 
 class JobTable(LostJobs):
@@ -242,11 +242,16 @@ class JobTable(LostJobs):
             "job": job_id, "by": holder, "now": now, "until": now + LEASE_SECONDS, "most_attempts": MAX_ATTEMPTS,
         }  # fmt: skip
         with self._database.write() as connection:
-            batch: Any = connection.scalar(WAITING_BATCH, {"job": job_id})
-            batches.hold(connection, batch)
             row = connection.execute(CLAIM, asked).first()
-            begun = row is not None and batch is not None and batches.begin(connection, batch)
-        return None if row is None else Claim(job_of(row), row.settings, begun)
+        return None if row is None else Claim(job_of(row), row.settings, bool(row.batch_waits))
+
+    def begin_batch(self, batch_id: str) -> bool:
+        """Note that a part of a batch has begun; returns whether that is new.
+
+        It is no part of the claim, as nobody may wait for a batch while they hold a part.
+        """
+        with self._database.write() as connection:
+            return batches.begin(connection, batch_id)
 
     def renew(self, job: Job) -> None:
         """Renew the lease; raises `LeaseLostError` where this attempt no longer holds it."""

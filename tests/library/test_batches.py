@@ -38,8 +38,11 @@ def batch(table: JobTable, parts: dict[str, dict[str, Any]] = PARTS, name: str =
 
 
 def claim(table: JobTable, job: Job) -> Job:
+    """Do as a worker does that begins a job."""
     taken = table.claim(job.id, "holder")
-    assert isinstance(taken, Claim)
+    assert taken is not None
+    if taken.job.parent is not None and taken.batch_waits:
+        assert table.begin_batch(taken.job.parent)
     return taken.job
 
 
