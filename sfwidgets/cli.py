@@ -66,7 +66,12 @@ def _options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
     ] = False,
 ) -> None:
+    from sfwidgets.settings import unknown_names
+
     del version
+    for name, like in unknown_names().items():
+        meant = f" Did you mean {like}?" if like else ""
+        typer.echo(f"soundforge: {name} is set, but there is no such setting.{meant}", err=True)
 
 
 app.command()(cli_sources.add)

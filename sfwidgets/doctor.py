@@ -12,7 +12,7 @@ from typing import Literal
 
 from sfwidgets.errors import InvalidInputError
 from sfwidgets.models import Value
-from sfwidgets.settings import Settings, given_names
+from sfwidgets.settings import Settings, given_names, unknown_names
 
 MARKS = {"ok": "✓", "off": "·", "missing": "✗"}
 
@@ -246,7 +246,10 @@ def _downloads(settings: Settings) -> Finding:
 
 
 def _without_effect(settings: Settings) -> Iterator[Finding]:
-    """Say which of the old system's variables are set in vain."""
+    """Say which variables are set in vain: mistyped ones, and those of the old system."""
+    for name, like in unknown_names().items():
+        meant = f"; did you mean {like}?" if like else ""
+        yield Finding(part="settings", state="missing", sentence=f"{name}: there is no such setting{meant}")
     given = given_names()
     ports = sorted(name for name in given if SERVICE_PORT.fullmatch(name))
     if ports:

@@ -7,6 +7,7 @@ import ipaddress
 import json
 import os
 import re
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,6 +26,8 @@ LogFormat = Literal["text", "json"]
 API_PORT = 8888
 """Where the API is served unless something else is asked for: Jupyter Server's own port."""
 ENV_FILE = ".env"
+NOT_READ = {"SOUNDFORGE_IMAGE", "SOUNDFORGE_TEST_SERVICES"}
+"""What compose.yaml and the tests are told."""
 
 LOCAL_OWNER = "local"
 """The one owner of everything where nobody signs in."""
@@ -292,6 +295,14 @@ def given_names() -> set[str]:
     """Return the names of all variables that are set, in the environment or in the `.env` file here."""
     given = {**dotenv_values(ENV_FILE), **os.environ}
     return {name.upper() for name, value in given.items() if value}
+
+
+def unknown_names() -> dict[str, str | None]:
+    """Return the variables that are set and begin as ours do, but are none; and which of ours each is most like."""
+    fields = Settings.model_fields.values()
+    ours = {str(name) for field in fields for name in field.validation_alias.choices}  # type: ignore[union-attr]
+    unknown = {name for name in given_names() - ours - NOT_READ if name.startswith("SOUNDFORGE_")}
+    return {name: next(iter(get_close_matches(name, ours, 1, 0.8)), None) for name in sorted(unknown)}
 
 
 def _role(key: str) -> str:

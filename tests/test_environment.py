@@ -12,8 +12,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from sfwidgets import Workbench, launch
+from sfwidgets.cli import app
 from sfwidgets.doctor import examine
 from sfwidgets.errors import InvalidInputError
 from sfwidgets.settings import Settings, is_loopback, normal_origin
@@ -192,6 +194,19 @@ def test_the_doctor_lists_old_names_that_are_without_effect(monkeypatch: pytest.
     assert SECRET not in said
     assert "KUBERNETES" not in said
     assert "CUDA_VISIBLE_DEVICES" not in said
+
+
+@pytest.mark.usefixtures("spotdl")
+def test_a_mistyped_setting_is_told_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SOUNDFORGE_OWNERS_GB", "5")
+    monkeypatch.setenv("SOUNDFORGE_OWNER_JOBS", "5")
+    (tmp_path / ".env").write_text("SOUNDFORGE_NOTHING_LIKE_IT=5\nSOUNDFORGE_IMAGE=soundforge:cuda\n")
+    said = said_by_doctor()
+    assert "settings missing SOUNDFORGE_OWNERS_GB: there is no such setting; did you mean SOUNDFORGE_OWNER_GB?" in said
+    assert "settings missing SOUNDFORGE_NOTHING_LIKE_IT: there is no such setting\n" in said
+    assert said.count("no such setting") == 2
+    told = CliRunner().invoke(app, ["models"]).stderr
+    assert "SOUNDFORGE_OWNERS_GB is set, but there is no such setting. Did you mean SOUNDFORGE_OWNER_GB?" in told
 
 
 @pytest.mark.usefixtures("spotdl")
