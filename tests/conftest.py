@@ -6,7 +6,6 @@ import importlib.util
 import os
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,15 +82,10 @@ def wb(tmp_path: Path) -> Iterator[Workbench]:
 
 
 @pytest.fixture(scope="session")
-def shared_wb(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Workbench]:
+def shared_wb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
     """A workbench whose workers stay warm for the whole session: for tests that harm nothing."""
-    library = tmp_path_factory.mktemp("shared") / "library"
-    with ExitStack() as stack:
-        if request.config.getoption("--services"):
-            from services.everywhere import cluster_for
-
-            stack.enter_context(cluster_for(library))
-        yield (workbench := stack.enter_context(Workbench(library)))
+    with Workbench(tmp_path_factory.mktemp("shared") / "library") as workbench:
+        yield workbench
     stop_cluster(workbench.settings)
 
 

@@ -9,13 +9,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 from chaos_points import DATABASE_POINTS, POINTS, arm, disarm
+from chaos_servers import Follower, Servers, following
+from chaos_stranger import overtake
 from services.cluster import Cluster, Member
 from services.cut import Cutter
 from services.postgres import Postgres
@@ -30,6 +33,9 @@ from sfwidgets.settings import Settings
 
 SONGS = (2, 3, 8)
 """Seconds of the songs that each round works on."""
+
+HERE = 0.4
+"""How much of the work of a service is asked for by this process, and not of a server."""
 
 ASKING = """
 import time
@@ -48,6 +54,7 @@ with Workbench() as wb:
 """Another process that asks for the same."""
 
 Fault = Callable[[], None]
+Ask = Callable[[], object]
 
 
 class World:
@@ -88,9 +95,28 @@ class World:
             ("a worker is killed", partial(self.kill_worker, dice)),
             ("the cluster is killed", self.kill_cluster),
             ("a worker stands still", partial(self.stop_worker, dice, dice.uniform(0.5, 3.0))),
+            ("a worker stands still for longer than its lease", partial(self.overtake, dice.random())),
             ("another process asks and dies", partial(self.ask_and_die, dice.uniform(0.5, 2.5))),
             *((f"a kill {point}", partial(self.arm, dice, point)) for point in POINTS),
         ]
+
+    def separation(self, dice: random.Random, track: str, analyze: bool) -> Ask:
+        """Return what asks for a track's stems, and for its analysis after them."""
+        del dice
+        return partial(self.wb.separate, track, "embedded", analyze=analyze)
+
+    def analysis(self, dice: random.Random, track: str) -> Ask:
+        """Return what asks for a track's analysis."""
+        del dice
+        return partial(self.wb.analyze, track)
+
+    def watched(self, dice: random.Random, tracks: list[str]) -> AbstractContextManager[None]:
+        """Let clients from elsewhere watch these tracks within a block."""
+        del dice, tracks
+        return nullcontext()
+
+    def check(self, rows: list[Any]) -> None:
+        """Check what clients from elsewhere are told of the jobs of a round."""
 
     def owners(self) -> list[psutil.Process]:
         """Return the processes whose children are the workers."""
@@ -124,6 +150,10 @@ class World:
                 worker.suspend()
                 time.sleep(seconds)
                 worker.resume()
+
+    def overtake(self, seed: float) -> None:
+        """Let a worker stand still until another has taken its job over."""
+        overtake(self.wb._jobs.client, self.workers(), self.direct, random.Random(seed))
 
     def ask_and_die(self, seconds: float) -> None:
         """Let another process ask for the same work again and again, and kill it."""
@@ -221,7 +251,7 @@ class PostgresWorld(World):
 
 
 class ServiceWorld(PostgresWorld):
-    """A service: PostgreSQL, Redis, a scheduler, and a machine of workers that has joined it."""
+    """A service: PostgreSQL, Redis, a scheduler, a machine of workers that has joined it, and two servers before it."""
 
     name = "service"
 
@@ -233,8 +263,42 @@ class ServiceWorld(PostgresWorld):
         environment = {**super().begin(), "REDIS_URL": redis_url}
         offline = os.environ["SOUNDFORGE_OFFLINE"]
         known = {**environment, "AUDIO_DATA_PATH": str(self.library), "SOUNDFORGE_OFFLINE": offline}
-        self.machines = Cluster(self.folder / "machines", known)
-        return {**environment, "DASK_SCHEDULER": self.machines.address}
+        self.machines = Cluster(self.folder / "machines", known, wait=False)
+        scheduler = {"DASK_SCHEDULER": self.machines.address}
+        self.servers = Servers(self.folder / "servers", {**known, **scheduler})
+        self.machines.wait(2)
+        return {**environment, **scheduler}
+
+    def ready(self) -> None:
+        """Wait until all workers and servers are there, as they are without us."""
+        super().ready()
+        self.servers.ready()
+
+    def separation(self, dice: random.Random, track: str, analyze: bool) -> Ask:
+        """Return what asks for a track's stems, and for its analysis after them: here, or one of the servers."""
+        if dice.random() < HERE:
+            return super().separation(dice, track, analyze)
+        options = {"model": "embedded", "autoAnalyze": analyze}
+        wanted = {"trackId": track, "options": options}
+        return partial(self.servers.post, "/api/process/separate", wanted, dice.randint(0, 1))
+
+    def analysis(self, dice: random.Random, track: str) -> Ask:
+        """Return what asks for a track's analysis: here, or one of the servers."""
+        if dice.random() < HERE:
+            return super().analysis(dice, track)
+        return partial(self.servers.post, "/api/analyze/analyze", {"trackId": track}, dice.randint(0, 1))
+
+    def watched(self, dice: random.Random, tracks: list[str]) -> AbstractContextManager[None]:
+        """Let a client of each server watch these tracks within a block, each through another door."""
+        doors = dice.sample(["plain", "socketio"], 2)
+        self.followers = [Follower(self.servers.all, door, home, tracks) for home, door in enumerate(doors)]
+        return following(self.followers)
+
+    def check(self, rows: list[Any]) -> None:
+        """Check what the servers say of the jobs of a round, and what their clients were told of them."""
+        self.servers.check(rows)
+        for follower in self.followers:
+            follower.check(rows)
 
     def faults(self, dice: random.Random) -> list[tuple[str, Fault]]:
         """Return what may befall this world, by name."""
@@ -243,6 +307,14 @@ class ServiceWorld(PostgresWorld):
             *common,
             ("the scheduler is killed", partial(self.restart, self.machines.scheduler, dice.uniform(0.0, 2.0))),
             ("a machine of workers is killed", partial(self.restart, self.machines.workers[0], dice.uniform(0.0, 2.0))),
+            *(
+                (f"{server.name} is killed", partial(self.restart, server, dice.uniform(0.0, 2.0)))
+                for server in self.servers.all
+            ),
+            *(
+                (f"{server.name} stands still", partial(server.stand_still, dice.uniform(0.5, 3.0)))
+                for server in self.servers.all
+            ),
             ("Redis is killed", partial(self.restart, self.redis, dice.uniform(0.0, 3.0))),
             ("connections to Redis are cut", self.redis_road.drop),
             ("Redis can't be reached", partial(self.away, self.redis_road, dice.uniform(0.5, 3.0))),
@@ -263,10 +335,11 @@ class ServiceWorld(PostgresWorld):
 
     def said(self) -> str:
         """Return the end of what the workers wrote."""
-        return self.machines.log()[-6000:]
+        return f"{self.machines.log()[-6000:]}\n{self.servers.said()}"
 
     def close(self) -> None:
         """Stop all that was started."""
+        self.servers.stop()
         self.machines.stop()
         super().close()
         self.redis_road.close()

@@ -7,6 +7,7 @@ that the settings are changed where they are read; nothing else is.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import tempfile
@@ -23,8 +24,8 @@ SERVICES = "SOUNDFORGE_TEST_SERVICES"
 TEMPLATE = "template_library"
 
 
-def install(settings: Any) -> None:
-    """Make the class `Settings` say where each library's database and cluster are."""
+def elsewhere(module: Any) -> None:
+    """Make the class `Settings` of `sfwidgets.settings` say where each library's database and cluster are."""
 
     def database_url(self: Any) -> SecretStr | None:
         given: SecretStr | None = self.__dict__["database_url"]
@@ -33,12 +34,24 @@ def install(settings: Any) -> None:
 
     def dask_scheduler(self: Any) -> str | None:
         given: str | None = self.__dict__["dask_scheduler"]
-        folder = os.environ.get(SERVICES)
-        cluster = None if folder is None else Path(folder) / f"{_name(self.library)}.cluster"
-        return cluster.read_text() if given is None and cluster is not None and cluster.exists() else given
+        return given if given is not None or SERVICES not in os.environ else _cluster(self.library)
 
-    settings.database_url = property(database_url)
-    settings.dask_scheduler = property(dask_scheduler)
+    module.Settings.database_url = property(database_url)
+    module.Settings.dask_scheduler = property(dask_scheduler)
+
+
+def remote(module: Any) -> None:
+    """Make `sfwidgets.jobs.cluster` join what it has started as it joins a cluster elsewhere."""
+    own = module._connect_known
+
+    def connect_known(settings: Any) -> Any:
+        if SERVICES not in os.environ:
+            return own(settings)
+        from sfwidgets.jobs.remote import connect_remote
+
+        return None if settings.dask_scheduler is None else connect_remote(settings)
+
+    module._connect_known = connect_known
 
 
 @contextmanager
@@ -47,8 +60,9 @@ def services() -> Iterator[None]:
     from services.postgres import Postgres
     from services.redis_server import RedisServer
 
+    from sfwidgets import settings
+    from sfwidgets.jobs import cluster
     from sfwidgets.library.database import Database
-    from sfwidgets.settings import Settings
 
     folder = Path(tempfile.mkdtemp(prefix="sf-services-"))
     postgres, redis = Postgres(folder / "data"), RedisServer(folder / "redis")
@@ -57,12 +71,13 @@ def services() -> Iterator[None]:
             connection.execute("ALTER SYSTEM SET fsync = off")  # every DROP DATABASE waits for the disk
             connection.execute("SELECT pg_reload_conf()")
             connection.execute(f"CREATE DATABASE {TEMPLATE}")  # type: ignore[call-overload]
-        made = Settings(_env_file=None, library=folder / "library", database_url=SecretStr(postgres.url(TEMPLATE)))
-        Database(made).close()
+        url = SecretStr(postgres.url(TEMPLATE))
+        Database(settings.Settings(_env_file=None, library=folder / "library", database_url=url)).close()
         (folder / "address").write_text(postgres.url(""))
         hook = str(Path(__file__).parent / "hook")
         os.environ |= {SERVICES: str(folder), "PYTHONPATH": hook, "REDIS_URL": redis.url}
-        install(Settings)
+        elsewhere(settings)
+        remote(cluster)
         yield
     finally:
         for name in (SERVICES, "PYTHONPATH", "REDIS_URL"):
@@ -70,23 +85,6 @@ def services() -> Iterator[None]:
         redis.kill()
         postgres.stop()
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def cluster_for(library: Path) -> Iterator[None]:
-    """Have a scheduler and a worker for a library, as on other machines."""
-    from services.cluster import Cluster
-
-    folder = Path(os.environ[SERVICES])
-    url = _database(folder, library)
-    cluster = Cluster(folder / f"{_name(library)}-logs", {"AUDIO_DATA_PATH": str(library), "DATABASE_URL": url})
-    known = folder / f"{_name(library)}.cluster"
-    known.write_text(cluster.address)
-    try:
-        yield
-    finally:
-        known.unlink()
-        cluster.stop()
 
 
 def forget(place: Path) -> None:
@@ -119,6 +117,17 @@ def _database(folder: Path, library: Path) -> str:
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")  # type: ignore[call-overload]
         known.write_text(str(library))
     return address + name
+
+
+def _cluster(library: Path) -> str | None:
+    """Return the address of a library's scheduler, None where it does not run."""
+    from sfwidgets.jobs.cluster import _alive
+
+    try:
+        known = json.loads((library / "run" / "cluster.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return str(known["address"]) if _alive(known) else None
 
 
 def _connect(address: str) -> psycopg.Connection[Any]:

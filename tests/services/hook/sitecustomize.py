@@ -1,4 +1,7 @@
-"""Read by every Python that a test run with --services starts: each library it opens is on PostgreSQL."""
+"""Read by every Python that a test run with --services starts: each library it opens is on PostgreSQL.
+
+What would be a library's own cluster becomes a scheduler and a worker of their own.
+"""
 
 import importlib.abc
 import importlib.machinery
@@ -10,13 +13,17 @@ from pathlib import Path
 from types import ModuleType
 
 
-class _AfterSettings(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Lets `sfwidgets.settings` be loaded as ever, and then changes what it says; nothing is loaded for it before."""
+class _After(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Lets a module of ours be loaded as ever, and then changes what it says; nothing is loaded for it before."""
+
+    def __init__(self, module: str, change: str) -> None:
+        self._module = module
+        self._change = change
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        if name != "sfwidgets.settings":
+        if name != self._module:
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
         assert spec is not None
@@ -36,8 +43,10 @@ class _AfterSettings(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         assert spec.loader is not None
         everywhere = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(everywhere)
-        everywhere.install(module.Settings)
+        getattr(everywhere, self._change)(module)
 
 
 if "SOUNDFORGE_TEST_SERVICES" in os.environ:
-    sys.meta_path.insert(0, _AfterSettings())
+    if sys.orig_argv[1:3] == ["-m", "sfwidgets.jobs.daemon"]:
+        os.execv(sys.executable, [sys.executable, str(Path(__file__).with_name("remote_machines.py"))])
+    sys.meta_path[:0] = [_After("sfwidgets.settings", "elsewhere"), _After("sfwidgets.jobs.cluster", "remote")]
