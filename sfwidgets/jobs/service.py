@@ -179,14 +179,14 @@ class Jobs:
     def recover(self) -> bool:
         """Send again what was lost, and end what may not run again; returns whether there are jobs that have not ended."""
         unfinished = self.table.unfinished()
+        for batch in self.table.settle_batches():
+            self._hub.tell(batch)  # others read it in the table
         if not unfinished:
             return self.table.waiting()
         client = self.client()
         missing = set(client.run_on_scheduler(_missing, keys=[u.task for u in unfinished if u.task]))
         for lost in unfinished:
             self._look_after(client, lost, unknown=lost.task is None or lost.task in missing)
-        for batch in self.table.settle_batches():
-            self._told(client, batch)
         return True
 
     def _told(self, client: Client, job: Job) -> None:
@@ -236,6 +236,7 @@ class Jobs:
     def resume(self) -> None:
         """Look after jobs that another process left unfinished; a library can be read even where that fails."""
         try:
+            self.table.settle_batches()
             left = self.table.unfinished(limit=1) or self.table.waiting()
         except SoundForgeError as error:
             log.warning("Whether there are jobs that have not ended can't be said just now: %s", error)

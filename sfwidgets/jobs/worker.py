@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 REPORT_SECONDS = 1.0
 BATCH_SECONDS = 0.25
-"""What happens to a batch within so long is told at once, at its end."""
+"""What happens to the parts of a batch within so long is counted and told at once, at its end."""
 CANCEL_CHECK_SECONDS = 0.25
 SLOW_DOWN_SECONDS = 60.0
 """How long downloads wait where a service that wants fewer requests does not say how long."""
@@ -287,9 +287,13 @@ def _claim(shared: Shared, job_id: str, holder: str) -> Claim | None:
     if claim is not None:
         return claim
     for other in shared.jobs.unfinished(job_id=job_id):
-        if holder_is_dead(other.holder):
+        if other.holder == holder:  # an earlier try of ours took place, and only its answer was lost
+            shared.jobs.postpone(other.job, 0, stage="Starting")
+        elif holder_is_dead(other.holder):
             shared.jobs.expire(other)
-            return shared.jobs.claim(job_id, holder)
+        else:
+            return None
+        return shared.jobs.claim(job_id, holder)
     return None
 
 
@@ -369,10 +373,11 @@ def _tell_batch(batch_id: str) -> None:
 def _tell_batch_now(batch_id: str, worker: Any) -> None:
     _batches_changed.discard(batch_id)
     try:
-        for batch in _shared().jobs.many([batch_id]):
+        batch = patiently(lambda: _shared().jobs.settle(batch_id))
+        if batch is not None:
             _tell(batch, worker)
-    except UnavailableError as error:
-        log.warning("Nobody could be told of batch %s, but the table tells: %s", batch_id, error)
+    except Exception:
+        log.exception("The parts of batch %s could not be counted; recovery does it.", batch_id)
 
 
 def _tell_end(job: Job) -> None:

@@ -39,7 +39,7 @@ def hold_rows(connection: Connection, *which: Any) -> None:
     """Keep jobs from changing until the transaction ends; all who hold several take them in one order, and none waits
     for a batch while it holds parts: so nobody waits for ever.
 
-    Whoever changes parts of a batch holds that first, and counts right. SQLite has one writer at a time anyway.
+    Whoever counts the parts of a batch holds that first, and counts right. SQLite has one writer at a time anyway.
     """
     if connection.dialect.name != "sqlite":
         connection.execute(select(jobs.c.id).where(*which).order_by(jobs.c.id).with_for_update())
@@ -68,7 +68,7 @@ def begin(connection: Connection, batch_id: str) -> bool:
 
 
 def settle(connection: Connection, batch_id: str) -> None:
-    """Count the parts of a batch after one of them has ended; it ends with the last."""
+    """Count the parts of a batch after some of them have ended; it ends with the last."""
     said = counts({row.status: row.parts for row in connection.execute(PARTS, {"batch": batch_id})})
     ended = said["completed"] + said["failed"] + said["cancelled"]
     share, now = 100 * ended // said["total"], time.time()

@@ -24,7 +24,7 @@ from sfwidgets.library.lost_jobs import MAX_ATTEMPTS, LostJobs
 from sfwidgets.library.postgres import hold_owner
 from sfwidgets.library.schema import jobs
 from sfwidgets.library.turns import next_turn
-from sfwidgets.models import TERMINAL, Job, JobKind, Limits
+from sfwidgets.models import Job, JobKind, Limits
 
 LEASE_SECONDS = 15.0
 RECENT_SECONDS = 120.0
@@ -275,9 +275,8 @@ class JobTable(LostJobs):
 
     def complete(self, connection: Connection, job: Job, *, output_path: str | None, result: dict[str, Any]) -> Job:
         """End an attempt well, within the transaction that records what it made; raises `LeaseLostError`."""
-        batches.hold(connection, job.parent)
         made = {"now": time.time(), "made_path": output_path, "made": result}
-        return self._changed(connection, connection.execute(COMPLETE, {**_of(job), **made}).first())
+        return _changed(connection.execute(COMPLETE, {**_of(job), **made}).first())
 
     def fail(self, job: Job, error: str, code: str) -> Job:
         """End an attempt in `error`; raises `LeaseLostError`."""
@@ -326,7 +325,6 @@ class JobTable(LostJobs):
                 connection.execute(named, [{"job": job, "key": key} for job, key in tasks.items()])
 
     def _give_back(self, connection: Connection, job: Job, until: float, stage: str, *, paused: bool = False) -> Job:
-        batches.hold(connection, job.parent)
         if connection.scalar(select(jobs.c.cancel_requested).where(*held(job))):
             return self._change(connection, job, **ended("cancelled"), code="cancelled")
         given_back = {
@@ -337,20 +335,14 @@ class JobTable(LostJobs):
         return self._change(connection, job, **given_back)
 
     def _change(self, connection: Connection, job: Job, **values: Any) -> Job:
-        if values.get("status") in TERMINAL:
-            batches.hold(connection, job.parent)
-        row = connection.execute(
-            update(jobs).where(*held(job)).values(**{"seq": jobs.c.seq + 1, **values}).returning(jobs)
-        ).first()
-        return self._changed(connection, row)
+        changed = update(jobs).where(*held(job)).values(**{"seq": jobs.c.seq + 1, **values}).returning(jobs)
+        return _changed(connection.execute(changed).first())
 
-    def _changed(self, connection: Connection, row: Row[Any] | None) -> Job:
-        if row is None:
-            raise LeaseLostError
-        changed = job_of(row)
-        if changed.done and row.parent is not None:
-            batches.settle(connection, row.parent)
-        return changed
+
+def _changed(row: Row[Any] | None) -> Job:
+    if row is None:
+        raise LeaseLostError
+    return job_of(row)
 
 
 def _of(job: Job) -> dict[str, Any]:

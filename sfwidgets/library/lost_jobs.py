@@ -64,18 +64,22 @@ class LostJobs:
         with self._database.read() as connection:
             return bool(connection.scalar(select(later)))
 
+    def settle(self, batch_id: str) -> Job | None:
+        """Count the parts of a batch of which some have ended, and return it; it ends with the last. None where it is gone.
+
+        Parts don't wait for their batch when they end: whoever ends some has it counted in a moment, and else recovery has.
+        """
+        with self._database.write() as connection:
+            batches.hold(connection, batch_id)
+            batches.settle(connection, batch_id)
+            row = connection.execute(select(jobs).where(jobs.c.id == batch_id)).first()
+        return None if row is None else job_of(row)
+
     def settle_batches(self) -> list[Job]:
         """End the batches whose parts have all ended without anybody having counted them."""
         with self._database.read() as connection:
             ids = batches.forgotten(connection)
-        for batch in ids:
-            with self._database.write() as connection:
-                batches.hold(connection, batch)
-                batches.settle(connection, batch)
-        if not ids:
-            return []
-        with self._database.read() as connection:
-            return [job_of(row) for row in connection.execute(select(jobs).where(jobs.c.id.in_(ids)))]
+        return [batch for batch in map(self.settle, ids) if batch is not None]
 
     def expire(self, lost: Unfinished) -> None:
         """End the lease of an attempt whose process is known to be dead."""

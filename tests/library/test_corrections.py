@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from services.everywhere import empty
+from sqlalchemy import create_engine, inspect
 
 from sfwidgets.errors import InvalidInputError, NotFoundError
+from sfwidgets.library.database import Database, migrate
 from sfwidgets.models import Corrections
 from sfwidgets.settings import Settings
 from sfwidgets.workbench import Workbench
@@ -56,21 +59,11 @@ def test_it_goes_with_its_track(wb: Workbench, song) -> None:
     assert wb.correct(again) == Corrections()
 
 
-@pytest.mark.embedded
 def test_a_library_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> None:
-    from alembic import command
-    from alembic.config import Config
-    from sqlalchemy import create_engine, inspect
-
-    from sfwidgets.library.database import MIGRATIONS, Database
-
-    settings = Settings(library=tmp_path)
+    empty(settings := Settings(library=tmp_path / "library"))
     engine = create_engine(settings.sqlalchemy_url)
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
     with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        migrate(connection, "0001")
     assert not inspect(engine).has_table("corrections")
     Database(settings).close()
     assert inspect(engine).has_table("corrections")

@@ -174,7 +174,6 @@ def test_what_a_dead_process_left_half_made_is_swept_away(tmp_path: Path, song: 
     assert not any(path.exists() for path in (old, stray, ended, earlier))
 
 
-@pytest.mark.embedded
 def test_the_sweep_with_another_librarys_database_removes_nothing(
     tmp_path: Path, song: Song, caplog: pytest.LogCaptureFixture
 ) -> None:

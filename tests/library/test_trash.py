@@ -7,12 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from services.everywhere import empty
+from sqlalchemy import create_engine, text, update
 
 from sfwidgets import Workbench
 from sfwidgets.errors import ConflictError, NotFoundError
 from sfwidgets.library import Shared
+from sfwidgets.library.database import migrate
 from sfwidgets.library.schema import tracks
+from sfwidgets.settings import Settings
 
 Song = Callable[..., Path]
 
@@ -154,20 +157,10 @@ def test_another_owner_s_trash_is_their_own(wb: Workbench, song: Song) -> None:
     other.close()
 
 
-@pytest.mark.embedded
 def test_a_library_of_the_earlier_schema_is_opened_with_its_tracks(tmp_path: Path, song: Song) -> None:
-    from alembic import command
-    from alembic.config import Config
-    from sqlalchemy import create_engine, text
-
-    from sfwidgets.library.database import MIGRATIONS
-
-    (tmp_path / "library").mkdir()
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    with create_engine(f"sqlite:///{tmp_path / 'library' / 'soundforge.db'}").begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0002")
+    empty(settings := Settings(library=tmp_path / "library"))
+    with create_engine(settings.sqlalchemy_url).begin() as connection:
+        migrate(connection, "0002")
         connection.execute(
             text(
                 "INSERT INTO tracks (owner, id, title, artist, album, source, created_at, updated_at)"
