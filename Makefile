@@ -67,8 +67,9 @@ demo: setup ## Run the pipeline on real music: make demo [AUDIO=song.mp3] [MODEL
 test: setup browser compose ## Run the tests, in two processes: much of their time is waiting
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
-soak: setup browser compose ## Run the tests with the full counts
+soak: setup browser compose ## Run the tests with the full counts, and those of library, jobs and server on other services
 	$(BIN)/python -m pytest -q -m "soak or not soak" --timeout 3600
+	$(BIN)/python -m pytest -q --services -n 2 --dist loadfile --timeout 900 tests/library tests/jobs tests/server
 
 fuzz: setup ## Send the API whatever its description allows, and what it does not: longer than the tests do
 	$(BIN)/python tests/server/fuzz.py

@@ -33,7 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
-        "markers", "embedded: about what SQLite or the library's own cluster does; not with --services"
+        "markers", "embedded: about what SQLite's file or the library's own cluster does; not with --services"
     )
 
 

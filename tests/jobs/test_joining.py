@@ -13,7 +13,6 @@ from sfwidgets.errors import UnavailableError
 from sfwidgets.jobs.joining import Offer, run_worker
 
 
-@pytest.mark.embedded
 def test_a_worker_whose_folder_is_not_the_librarys_is_refused_before_it_takes_a_job(
     wb: Workbench, song: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -97,6 +97,7 @@ def test_an_attempt_that_can_not_read_is_given_back_and_does_not_count(
     assert (waiting.status, waiting.attempt, waiting.error) == ("queued", 0, None)
 
 
+@pytest.mark.embedded
 def test_a_sqlite_file_that_another_process_holds_is_only_busy(shared: Shared, job: Job) -> None:
     def impatient(connection: Any, _record: object) -> None:
         connection.execute("PRAGMA busy_timeout=0")

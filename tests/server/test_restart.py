@@ -81,7 +81,7 @@ def test_a_server_that_starts_takes_up_what_a_machine_left_that_lost_its_power(w
     family = [cluster, *cluster.children(recursive=True)]
     cluster.kill()
     wb.close()
-    until(lambda: gone(family), 10)
+    until(lambda: gone(family), 30)
     with start_serve(wb.settings.library) as server:
         running = address_file(wb.settings)
         until(lambda: json.loads(running.read_text())["pid"] != cluster.pid)  # nobody has asked for anything yet

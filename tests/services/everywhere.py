@@ -1,12 +1,14 @@
-"""What `pytest --services` does: the same tests, on PostgreSQL, Redis and workers that are no children of ours.
+"""What `pytest --services` does: the same tests, on PostgreSQL, Redis, and a scheduler and workers that join it.
 
-Every library gets a database of its own, by the name of its folder: in this process, and in all that tests start. For
-that the settings are changed where they are read; nothing else is.
+Every library gets databases of its own, by the name of its folder: in this process, and in all that tests start. For
+that the settings are changed where they are read. Where a library's own cluster would be started, the two commands of a
+cluster of several machines are (`hook/remote_machines.py`), and what it says of itself is what the settings say.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -20,23 +22,29 @@ import psycopg
 from pydantic import SecretStr
 
 SERVICES = "SOUNDFORGE_TEST_SERVICES"
-"""The environment variable with a folder: in it are the server's address, and a file for each library."""
+"""The environment variable with a folder: in it are the servers' addresses, and a file for each library."""
 TEMPLATE = "template_library"
 
 
 def elsewhere(module: Any) -> None:
-    """Make the class `Settings` of `sfwidgets.settings` say where each library's database and cluster are."""
+    """Make the class `Settings` of `sfwidgets.settings` say where each library's databases and cluster are."""
 
     def database_url(self: Any) -> SecretStr | None:
         given: SecretStr | None = self.__dict__["database_url"]
         folder = os.environ.get(SERVICES)
         return given if given is not None or folder is None else SecretStr(_database(Path(folder), self.library))
 
+    def redis_url(self: Any) -> SecretStr | None:
+        given: SecretStr | None = self.__dict__["redis_url"]
+        folder = os.environ.get(SERVICES)
+        return given if given is not None or folder is None else SecretStr(_redis(Path(folder), self.library))
+
     def dask_scheduler(self: Any) -> str | None:
         given: str | None = self.__dict__["dask_scheduler"]
         return given if given is not None or SERVICES not in os.environ else _cluster(self.library)
 
     module.Settings.database_url = property(database_url)
+    module.Settings.redis_url = property(redis_url)
     module.Settings.dask_scheduler = property(dask_scheduler)
 
 
@@ -65,7 +73,7 @@ def services() -> Iterator[None]:
     from sfwidgets.library.database import Database
 
     folder = Path(tempfile.mkdtemp(prefix="sf-services-"))
-    postgres, redis = Postgres(folder / "data"), RedisServer(folder / "redis")
+    postgres, redis = Postgres(folder / "data"), RedisServer(folder / "redis-data")
     try:
         with _connect(postgres.url()) as connection:
             connection.execute("ALTER SYSTEM SET fsync = off")  # every DROP DATABASE waits for the disk
@@ -73,14 +81,15 @@ def services() -> Iterator[None]:
             connection.execute(f"CREATE DATABASE {TEMPLATE}")  # type: ignore[call-overload]
         url = SecretStr(postgres.url(TEMPLATE))
         Database(settings.Settings(_env_file=None, library=folder / "library", database_url=url)).close()
-        (folder / "address").write_text(postgres.url(""))
+        (folder / "postgresql").write_text(postgres.url(""))
+        (folder / "redis").write_text(redis.url.rpartition("/")[0])
         hook = str(Path(__file__).parent / "hook")
-        os.environ |= {SERVICES: str(folder), "PYTHONPATH": hook, "REDIS_URL": redis.url}
+        os.environ |= {SERVICES: str(folder), "PYTHONPATH": hook}
         elsewhere(settings)
         remote(cluster)
         yield
     finally:
-        for name in (SERVICES, "PYTHONPATH", "REDIS_URL"):
+        for name in (SERVICES, "PYTHONPATH"):
             os.environ.pop(name, None)
         redis.kill()
         postgres.stop()
@@ -89,20 +98,39 @@ def services() -> Iterator[None]:
 
 def forget(place: Path) -> None:
     """Drop the databases of the libraries under a folder."""
-    folder = Path(os.environ[SERVICES])
-    for known in folder.glob("*.library"):
+    for known in Path(os.environ[SERVICES]).glob("*.library"):
         if Path(known.read_text()).is_relative_to(place):
-            with _connect(_address(folder) + "postgres") as connection:
-                connection.execute(f"DROP DATABASE {known.stem} WITH (FORCE)")  # type: ignore[call-overload]
+            _in_server(f"DROP DATABASE IF EXISTS {known.stem} WITH (FORCE)")
             known.unlink()
+
+
+def lose(settings: Any) -> None:
+    """Take a library's database away from it, wherever that is."""
+    if SERVICES not in os.environ:
+        settings.sqlite_file.rename(settings.library / "elsewhere.db")
+    else:
+        _in_server(f"DROP DATABASE {_name(settings.library)} WITH (FORCE)")
+
+
+def empty(settings: Any) -> None:
+    """Make a library that nobody has opened yet one whose database has no schema."""
+    settings.library.mkdir(parents=True)
+    if settings.database_url is not None:
+        lose(settings)
+        _in_server(f"CREATE DATABASE {_name(settings.library)}")
 
 
 def _name(library: Path) -> str:
     return f"sf_{hashlib.sha256(str(library).encode()).hexdigest()[:16]}"
 
 
+def _in_server(statement: str) -> None:
+    with _connect(_address(Path(os.environ[SERVICES])) + "postgres") as connection:
+        connection.execute(statement)  # type: ignore[call-overload]
+
+
 def _address(folder: Path) -> str:
-    return (folder / "address").read_text()
+    return (folder / "postgresql").read_text()
 
 
 def _database(folder: Path, library: Path) -> str:
@@ -110,13 +138,21 @@ def _database(folder: Path, library: Path) -> str:
     name, address = _name(library), _address(folder)
     known = folder / f"{name}.library"
     if not known.exists():
-        with (
-            _connect(address + "postgres") as connection,
-            suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation),
-        ):
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")  # type: ignore[call-overload]
+        with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+            _in_server(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
         known.write_text(str(library))
     return address + name
+
+
+def _redis(folder: Path, library: Path) -> str:
+    """Return the address of a library's Redis database, the first that is nobody else's."""
+    for number in itertools.count():
+        taken = folder / f"redis-{number}"
+        with suppress(FileExistsError):
+            taken.symlink_to(_name(library))
+        if taken.readlink().name == _name(library):
+            break
+    return f"{(folder / 'redis').read_text()}/{number}"
 
 
 def _cluster(library: Path) -> str | None:

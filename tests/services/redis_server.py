@@ -31,7 +31,7 @@ class RedisServer:
             self.process = subprocess.Popen(
                 [
                     REDIS_SERVER_PATH, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly",
-                    "no", "--dir", str(self.folder),
+                    "no", "--dir", str(self.folder), "--databases", "4096",
                 ],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             )  # fmt: skip
