@@ -122,9 +122,9 @@ class Figures:
                 UP.labels(part).set(state == "up")
         for resource, amount in workbench.offered().items():
             WORKERS.labels(resource).set(amount)
-        for what, size in workbench.kept_bytes().items():
-            KEPT.labels(what).set(size)
         FREE.set(shutil.disk_usage(workbench.settings.library).free)
+        for what, size in workbench.kept_bytes().items():  # raises where the database is away
+            KEPT.labels(what).set(size)
 
     def _count(self, ended: Iterable[EndedJob]) -> None:
         for job in ended:

@@ -106,8 +106,11 @@ class Jobs:
         try:
             self._road.publish(client, job)
             send(client, self.table, tasks)
-        except (SoundForgeError, OSError, TimeoutError) as error:
-            log.warning("Job %s waits in the table, as it could not be sent just now: %s", job.id, error)
+        except Exception as error:
+            # A client that another thread has closed meanwhile, as the cluster was lost, raises all kinds of errors.
+            if client.status == "running" and not isinstance(error, (SoundForgeError, OSError, TimeoutError)):
+                raise
+            log.warning("Job %s waits in the table, as it could not be sent just now: %r", job.id, error)
 
     def offered(self) -> dict[str, float]:
         """Return how much of each resource the workers offer, as far as this process is connected; starts nothing."""
