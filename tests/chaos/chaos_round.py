@@ -236,8 +236,8 @@ def _check_results(world: World, told: Round, tracks: list[str], truth: dict[str
     assert Counter(row.track_id for row in measured if row.track_id in tracks) == Counter(analysed & set(tracks))
     for row in measured:
         if row.track_id in tracks:
-            known = {name: value for name, value in row.document.items() if name != "analyzedAt"}
-            _same(truth, f"analysis {row.hash}", json.dumps(known, sort_keys=True))
+            for name in row.document.keys() - {"analyzedAt"}:
+                _same(truth, f"{name} of analysis {row.hash}", json.dumps(row.document[name], sort_keys=True))
     for track in tracks:
         found = world.direct.of("local").results.stem_sets(track)
         if not found and ("processing", track) in failed:
@@ -253,7 +253,7 @@ def _check_results(world: World, told: Round, tracks: list[str], truth: dict[str
 
 
 def _same(truth: dict[str, str], what: str, found: str) -> None:
-    assert truth.setdefault(what, found) == found, f"{what} is not what it was"
+    assert truth.setdefault(what, found) == found, f"{what} is not what it was: {truth[what]} became {found}"
 
 
 def _check_downloads(world: World, told: Round, names: list[str], spotdl: StandInSpotdl) -> None:
