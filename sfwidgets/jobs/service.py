@@ -122,10 +122,17 @@ class Jobs:
         return found
 
     def cancel(self, owner: str, job_id: str) -> Job:
-        """Ask that a job be cancelled; one that has not begun ends at once."""
+        """Ask that a job be cancelled; one that has not begun ends at once, also where the workers can't be reached."""
         job = self.table.cancel(owner, job_id)
         for changed in self.with_parent(job) if job.done else []:
-            self._told(self.client(), changed)
+            self._hub.tell(changed)
+            try:
+                if not self._road.over_cluster:
+                    self._road.publish(None, changed)
+                elif cluster_state(self._settings, CLUSTER_SECONDS) == "up":
+                    self._road.publish(self.client(), changed)
+            except Exception as error:
+                log.warning("Others read in the table that job %s was cancelled: %r", changed.id, error)
         return job
 
     def with_parent(self, job: Job) -> list[Job]:

@@ -50,7 +50,9 @@ SLOW_DOWN_SECONDS = 60.0
 _leaving = threading.Event()
 """Set when this process is told to end: its jobs give themselves back at the next moment that they may stop."""
 _batches_changed: set[str] = set()
-"""Batches that are to be told of in a moment."""
+"""Batches that are to be counted and told of in a moment."""
+_parts_left: dict[str, int] = {}
+"""How many parts of a batch had not ended when it was last counted, less those that have ended here since: about."""
 
 
 class LaterError(Exception):
@@ -354,30 +356,43 @@ def _tell(job: Job, worker: Any = None) -> None:
 
 
 def _tell_all(job: Job) -> None:
-    """Tell of a job, and in a moment of the batch that it is a part of."""
+    """Tell of a job, and in a moment of the batch that it is a part of; at once where it seems to be the last."""
     _tell(job)
     if job.parent is not None:
-        _tell_batch(job.parent)
+        _parts_left[job.parent] = _parts_left.get(job.parent, 0) - job.done
+        _tell_batch(job.parent, at_once=_parts_left[job.parent] == 0)
 
 
-def _tell_batch(batch_id: str) -> None:
+def _tell_batch(batch_id: str, *, at_once: bool = False) -> None:
     from distributed import get_worker
 
-    if batch_id not in _batches_changed:
-        _batches_changed.add(batch_id)
+    waits = batch_id in _batches_changed
+    _batches_changed.add(batch_id)
+    if at_once:
+        _tell_batch_now(batch_id, get_worker())
+    elif not waits:
         timer = threading.Timer(BATCH_SECONDS, _tell_batch_now, (batch_id, get_worker()))
         timer.daemon = True
         timer.start()
 
 
 def _tell_batch_now(batch_id: str, worker: Any) -> None:
+    if batch_id not in _batches_changed:
+        return
     _batches_changed.discard(batch_id)
     try:
         batch = patiently(lambda: _shared().jobs.settle(batch_id))
-        if batch is not None:
-            _tell(batch, worker)
     except Exception:
         log.exception("The parts of batch %s could not be counted; recovery does it.", batch_id)
+        return
+    if batch is None or batch.done or batch.result is None:
+        _parts_left.pop(batch_id, None)
+    else:
+        _parts_left[batch_id] = batch.result["total"] - sum(
+            batch.result[how] for how in ("completed", "failed", "cancelled")
+        )
+    if batch is not None:
+        _tell(batch, worker)
 
 
 def _tell_end(job: Job) -> None:
