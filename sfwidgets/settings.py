@@ -26,8 +26,8 @@ LogFormat = Literal["text", "json"]
 API_PORT = 8888
 """Where the API is served unless something else is asked for: Jupyter Server's own port."""
 ENV_FILE = ".env"
-NOT_READ = {"SOUNDFORGE_IMAGE", "SOUNDFORGE_TEST_SERVICES"}
-"""What compose.yaml and the tests are told."""
+NOT_READ = {"SOUNDFORGE_IMAGE"}
+"""What compose.yaml reads from the same `.env`."""
 
 LOCAL_OWNER = "local"
 """The one owner of everything where nobody signs in."""

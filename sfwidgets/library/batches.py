@@ -71,7 +71,7 @@ def settle(connection: Connection, batch_id: str) -> None:
     """Count the parts of a batch after some of them have ended; it ends with the last."""
     said = counts({row.status: row.parts for row in connection.execute(PARTS, {"batch": batch_id})})
     ended = said["completed"] + said["failed"] + said["cancelled"]
-    share, now = 100 * ended // said["total"], time.time()
+    share, now = 100 * ended // max(1, said["total"]), time.time()
     counted = {"batch": batch_id, "said": said, "share": share, "now": now, "count": _stage(ended, said)}
     connection.execute(COUNT, counted)
     if ended == said["total"]:

@@ -150,6 +150,7 @@ def test_a_batch_that_nobody_counted_is_settled(shared: Shared, table: JobTable)
     assert (settled.id, settled.status, settled.progress) == (parent.id, "completed", 100)
     assert table.settle_batches() == []
     assert counted(table, parent).seq == settled.seq
+    assert table.settle("a batch that is gone") is None
 
 
 def test_a_full_disk_is_told_as_such_by_the_database(shared: Shared) -> None:

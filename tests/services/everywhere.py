@@ -21,7 +21,7 @@ from typing import Any
 import psycopg
 from pydantic import SecretStr
 
-SERVICES = "SOUNDFORGE_TEST_SERVICES"
+SERVICES = "SF_TEST_SERVICES"
 """The environment variable with a folder: in it are the servers' addresses, and a file for each library."""
 TEMPLATE = "template_library"
 

@@ -11,7 +11,7 @@ from typing import Any
 from tornado.routing import RuleRouter
 from tornado.web import RequestHandler
 
-FILE = "SOUNDFORGE_ROUTES"
+FILE = "SF_TEST_ROUTES"
 """The variable that names the file."""
 
 

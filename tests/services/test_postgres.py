@@ -206,7 +206,9 @@ def test_a_batch_counts_every_part_however_many_workers_end_them_at_once(shared:
         claim = shared.jobs.claim(parts[number].id, f"w{number}")
         assert claim is not None
         with shared.database.write() as connection:
-            return shared.jobs.complete(connection, claim.job, output_path=None, result={})
+            done = shared.jobs.complete(connection, claim.job, output_path=None, result={})
+        shared.jobs.settle(parent.id)
+        return done
 
     assert {job.status for job in at_once(16, work)} == {"completed"}
     ended = shared.jobs.get("local", parent.id)
@@ -229,7 +231,8 @@ def test_nobody_waits_for_ever_where_a_batch_is_cancelled_paused_sent_and_worked
                     case 2:
                         return shared.jobs.cancel("local", parent.id if number == 2 else parts[-number].id)
                     case _:
-                        return shared.jobs.fail(held, "broken", "broken")
+                        shared.jobs.fail(held, "broken", "broken")
+                        return shared.jobs.settle(parent.id)
             except Exception as error:
                 assert type(error).__name__ == "LeaseLostError", error
                 return None

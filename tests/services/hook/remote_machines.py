@@ -27,7 +27,7 @@ LOOK_SECONDS = 0.05
 
 def main() -> None:
     """Run a scheduler and a worker for the library that the environment names."""
-    settings, session = Settings(), Path(os.environ["SOUNDFORGE_TEST_SERVICES"])
+    settings, session = Settings(), Path(os.environ["SF_TEST_SERVICES"])
     logging.basicConfig(level=logging.INFO)
     use_configured_format(settings)
     stop = threading.Event()

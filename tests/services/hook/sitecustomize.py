@@ -46,7 +46,7 @@ class _After(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         getattr(everywhere, self._change)(module)
 
 
-if "SOUNDFORGE_TEST_SERVICES" in os.environ:
+if "SF_TEST_SERVICES" in os.environ:
     if sys.orig_argv[1:3] == ["-m", "sfwidgets.jobs.daemon"]:
         os.execv(sys.executable, [sys.executable, str(Path(__file__).with_name("remote_machines.py"))])
     sys.meta_path[:0] = [_After("sfwidgets.settings", "elsewhere"), _After("sfwidgets.jobs.cluster", "remote")]
