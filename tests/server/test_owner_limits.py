@@ -13,7 +13,7 @@ import pytest
 import socketio
 from callers import signed
 from servers import Server, start_serve
-from serving import ask
+from serving import Answer, ask
 from uploading import Client, heard
 
 from server_ext import limits
@@ -102,20 +102,41 @@ def test_so_many_sockets_are_open_at_once(server: Server) -> None:
         assert [said["data"]["code"] for said in told] == ["too_many_sockets"]
 
 
-def test_whoever_asks_too_often_is_told_to_wait(server: Server, client: Client) -> None:
-    for _ in range(2 * PER_MINUTE):
+def too_often(server: Server) -> Answer:
+    """Ask until that is too often; returns the refusal."""
+    for _ in range(3 * PER_MINUTE):
         answer = ask(f"{server.url}api/jobs", **signed(server))
         if answer.status == 429:
+            return answer
+    raise AssertionError(f"{3 * PER_MINUTE} requests were answered")
+
+
+def refused(server: Server, attempt: Callable[[], tuple[int, str] | int]) -> tuple[int, str] | int:
+    """Return how an attempt fares when there were too many before it; two thirds of a second let one more through."""
+    for _ in range(10):
+        too_often(server)
+        found = attempt()
+        if found in (429, (429, "too_many_requests")):
             break
-    assert answer.status == 429
+    return found
+
+
+def test_whoever_asks_too_often_is_told_to_wait(server: Server, client: Client) -> None:
+    answer = too_often(server)
     assert answer.body["code"] == "too_many_requests"
     assert f"more than {PER_MINUTE} requests a minute" in answer.body["error"]
     assert int(answer.headers["Retry-After"]) >= 1
-    with contextlib.closing(client.form_by_hand(300_000)) as end:
-        assert heard(end).code == (429, "too_many_requests"), "before any of the body was read"
-    assert socket(server).status == 429
-    polled = ask(f"{server.url}socket.io/?EIO=4&transport=polling&sid=made-up", **signed(server))
-    assert polled.status == 429, "a session's name that is none makes no request free"
+
+    def form() -> tuple[int, str]:
+        with contextlib.closing(client.form_by_hand(300_000)) as end:
+            return heard(end).code
+
+    polling = f"{server.url}socket.io/?EIO=4&transport=polling&sid=made-up"
+    assert refused(server, form) == (429, "too_many_requests"), "before any of the body was read"
+    assert refused(server, lambda: socket(server).status) == 429
+    polled = refused(server, lambda: ask(polling, **signed(server)).status)
+    assert polled == 429, "a session's name that is none makes no request free"
+    too_often(server)
     assert ask(f"{server.url}health").status == 200, "whoever watches the server is always answered"
     assert ask(f"{server.url}api/stats").status == 401, "a stranger is no owner"
 
