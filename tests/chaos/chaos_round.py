@@ -272,8 +272,9 @@ def _measured_alike(before: str, after: str) -> bool:
 
 
 def _check_downloads(world: World, told: Round, names: list[str], spotdl: StandInSpotdl) -> None:
-    # An attempt that lost the database is given back, and does not count.
-    lost = sum("PostgreSQL" in fault or "connection breaks" in fault for fault in told.faults)
+    # An attempt that lost the database, or whose worker left as the scheduler was lost, is given back and does not count.
+    given_back = ("PostgreSQL", "connection breaks", "the scheduler is killed")
+    lost = sum(any(what in fault for what in given_back) for fault in told.faults)
     attempts = {row.track_id: row.attempt for row in told.jobs if row.kind == "download" and row.status == "completed"}
     for name in names:
         if name in attempts:

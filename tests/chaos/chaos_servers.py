@@ -180,7 +180,9 @@ class Follower:
                 assert ends in ([], [(row.status, row.seq)]), f"{self.name} was told {told}"
                 assert not ends or told[-1]["seq"] == row.seq
                 if row.kind in ("processing", "analysis"):
-                    assert session.short_ends(row.id) == [row.status for _ in ends], f"{self.name}: {session.told}"
+                    cut = ends and session is not self.sessions[-1] and session.told[-1][1] is told[-1]
+                    short = [] if cut else [row.status for _ in ends]  # its server died between the two
+                    assert session.short_ends(row.id) == short, f"{self.name}: {session.told}"
 
     def __repr__(self) -> str:
         return f"{self.name}: {self.sessions}"
