@@ -32,6 +32,7 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     for name in NAMES:
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AUDIO_DATA_PATH", str(tmp_path / "library"))
 
 
 def token(claims: dict[str, object]) -> str:
