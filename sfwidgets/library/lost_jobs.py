@@ -104,8 +104,7 @@ class LostJobs:
             return None
         lapsed = (*held(lost.job), jobs.c.lease_until < time.time())
         with self._database.write() as connection:
-            batches.hold(connection, lost.job.parent)
             row = connection.execute(update(jobs).where(*lapsed).values(**values).returning(jobs)).first()
-            if row is not None and row.parent is not None:
-                batches.settle(connection, row.parent)
+        if row is not None and row.parent is not None:
+            self.settle(row.parent)
         return None if row is None else job_of(row)
