@@ -360,7 +360,7 @@ def _tell_all(job: Job) -> None:
     _tell(job)
     if job.parent is not None:
         _parts_left[job.parent] = _parts_left.get(job.parent, 0) - job.done
-        _tell_batch(job.parent, at_once=_parts_left[job.parent] == 0)
+        _tell_batch(job.parent, at_once=job.done and _parts_left[job.parent] == 0)
 
 
 def _tell_batch(batch_id: str, *, at_once: bool = False) -> None:
